@@ -1,0 +1,1 @@
+//! Takes files out of a run, checks them under limits, stores them by content hash.

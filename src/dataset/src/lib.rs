@@ -1,0 +1,1 @@
+//! Rows in, records out: formats, shards, journal, resume.

@@ -1,0 +1,1 @@
+//! Builds the root file systems of runtimes from their definitions.
