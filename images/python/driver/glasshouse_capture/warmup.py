@@ -8,12 +8,17 @@ import sys
 import types
 import warnings
 
-from . import facts
+from . import facts, fonts
 
 
-def warm():
-    """Warm matplotlib; what a script can see afterwards is as it was. Needs `matplotlib.pyplot` imported."""
+def warm(families=()):
+    """Warm matplotlib; what a script can see afterwards is as it was. Needs `matplotlib.pyplot` imported.
+
+    `families` are fonts to hold open besides DejaVu Sans.
+    """
     with _untouched():
+        fonts.keep()
+        fonts.load(families)
         _draw_everything()
     gc.collect()
 
