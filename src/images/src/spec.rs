@@ -1,0 +1,189 @@
+//! What `runtime.toml` says: the contents of an image and what a job finds in it.
+
+use std::collections::BTreeMap;
+
+use glasshouse_model::CaptureKind;
+use serde::Deserialize;
+
+/// A runtime, as its `runtime.toml` describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuntimeSpec {
+    /// The runtime's name, which is its folder's name too.
+    pub name: String,
+    /// One line for people.
+    pub description: String,
+    /// The names of fenced blocks, and of a row's `language`, that mean this runtime; lower case.
+    pub languages: Vec<String>,
+    /// The interpreter's absolute path in the root.
+    pub interpreter: String,
+    /// The name that a job's code is stored under.
+    pub script: String,
+    /// The captures that this runtime can make.
+    pub captures: Vec<CaptureKind>,
+    /// The definition's file that `sh` runs inside the root once all packages are in place.
+    pub finish: Option<String>,
+    /// A job's home folder.
+    pub home: Home,
+    /// What comes from the Debian archive.
+    pub debian: Debian,
+    /// What comes from the Python package index, if anything.
+    pub wheels: Option<Wheels>,
+    /// What records say of the runtime: a name, and the package whose version is meant.
+    pub versions: BTreeMap<String, Package>,
+    /// The whole environment of a job.
+    pub env: BTreeMap<String, String>,
+}
+
+/// Where a job's home is and what it starts with.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Home {
+    /// Absolute path of the home folder: empty in the image, writable and a job's own at run time.
+    pub path: String,
+    /// Absolute path of a folder in the root whose contents are copied into each job's home.
+    pub skeleton: String,
+}
+
+/// Packages of the Debian archive.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Debian {
+    /// The release's code name, such as `bookworm`.
+    pub suite: String,
+    /// The packages wanted, as `name` or `name=version`; what they depend on comes along.
+    pub packages: Vec<String>,
+    /// Packages that come along and are not unpacked.
+    pub without: Vec<String>,
+}
+
+/// Packages of the Python package index.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wheels {
+    /// The definition's file with pinned versions and hashes.
+    pub requirements: String,
+    /// Absolute path of the folder in the root that they are unpacked into.
+    pub target: String,
+}
+
+/// A package by the archive it comes from, written `deb:NAME` or `wheel:NAME`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Package {
+    /// A Debian package.
+    Deb(String),
+    /// A Python package, by its normalised name.
+    Wheel(String),
+}
+
+impl TryFrom<String> for Package {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("deb", name)) if !name.is_empty() => Ok(Self::Deb(name.to_owned())),
+            Some(("wheel", name)) if !name.is_empty() => Ok(Self::Wheel(name.to_owned())),
+            _ => Err(format!("`{text}` names no package: write `deb:NAME` or `wheel:NAME`")),
+        }
+    }
+}
+
+impl RuntimeSpec {
+    /// Reads and checks the text of a `runtime.toml`; the error says which key is wrong and why.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let spec: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        spec.check()?;
+        Ok(spec)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let mut paths = vec![
+            ("interpreter", &self.interpreter),
+            ("home.path", &self.home.path),
+            ("home.skeleton", &self.home.skeleton),
+        ];
+        paths.extend(self.wheels.iter().map(|wheels| ("wheels.target", &wheels.target)));
+        for (key, path) in paths {
+            if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
+                return Err(format!("{key}: `{path}` must be an absolute path without `..`"));
+            }
+        }
+        if !is_name(&self.name) {
+            return Err(format!("name: `{}` must be lower-case letters, digits and dashes", self.name));
+        }
+        if !is_name(&self.debian.suite) {
+            return Err(format!("debian.suite: `{}` is not a release's code name", self.debian.suite));
+        }
+        if let Some(bad) = self.debian.packages.iter().find(|package| !is_package(package)) {
+            return Err(format!("debian.packages: `{bad}` must be `name` or `name=version`"));
+        }
+        if self.script.is_empty() || self.script.contains('/') {
+            return Err(format!("script: `{}` must be a plain file name", self.script));
+        }
+        Ok(())
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// Whether `text` is safe to hand to apt-get as an argument and names one package.
+fn is_package(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.~:=".contains(&byte);
+    text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric()) && text.bytes().all(allowed)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The smallest definition that is whole.
+    pub(crate) const SMALL: &str = r#"
+        name = "tiny"
+        description = "a test"
+        languages = ["tiny"]
+        interpreter = "/usr/bin/sh"
+        script = "main.sh"
+        captures = ["text"]
+        [home]
+        path = "/home/sample"
+        skeleton = "/etc/skel"
+        [debian]
+        suite = "bookworm"
+        packages = ["dash"]
+        without = []
+        [versions]
+        sh = "deb:dash"
+        [env]
+        PATH = "/usr/bin"
+    "#;
+
+    #[test]
+    fn reads_a_small_runtime() {
+        let spec = RuntimeSpec::parse(SMALL).unwrap();
+        assert_eq!(spec.captures, [CaptureKind::Text]);
+        assert_eq!(spec.versions["sh"], Package::Deb("dash".into()));
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_know() {
+        let error = RuntimeSpec::parse(&SMALL.replace("script =", "skript =")).unwrap_err();
+        assert!(error.contains("skript"), "{error}");
+    }
+
+    #[test]
+    fn refuses_relative_paths_options_and_nameless_packages() {
+        for (good, bad, key) in [
+            ("/usr/bin/sh", "usr/bin/sh", "interpreter"),
+            ("\"/home/sample\"", "\"/home/../etc\"", "home.path"),
+            ("[\"dash\"]", "[\"--force\"]", "debian.packages"),
+            ("deb:dash", "dash", "names no package"),
+            ("\"bookworm\"", "\"../x\"", "debian.suite"),
+        ] {
+            let error = RuntimeSpec::parse(&SMALL.replace(good, bad)).unwrap_err();
+            assert!(error.contains(key), "{bad}: {error}");
+        }
+    }
+}
