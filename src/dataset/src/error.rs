@@ -88,7 +88,7 @@ pub enum DatasetError {
         detail: String,
     },
     /// Something could not be written.
-    #[error("cannot write {path}: {cause}; {kept} rows are recorded and safe; {next}")]
+    #[error("cannot write {path}: {cause}; recorded and safe: {kept} rows; {next}")]
     Storage {
         /// The file.
         path: String,

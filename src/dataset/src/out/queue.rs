@@ -188,11 +188,6 @@ impl Queue {
     pub(crate) fn claimed(&self, id: &str) -> Option<u64> {
         self.lock().claims.get(id).copied()
     }
-
-    /// Forgets a claim whose id turned out to be taken.
-    pub(crate) fn release(&self, id: &str) {
-        self.lock().claims.remove(id);
-    }
 }
 
 impl State {
