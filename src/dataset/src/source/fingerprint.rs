@@ -44,7 +44,6 @@ fn ends(file: &File, size: u64) -> io::Result<Vec<u8>> {
 mod tests {
     use std::path::Path;
 
-    use super::*;
     use crate::{Source, SourceOptions};
 
     fn fingerprint(path: &Path, options: SourceOptions) -> String {

@@ -153,7 +153,11 @@ impl Iterator for Source {
 fn reader(input: Input) -> Result<Box<dyn Reader>, DatasetError> {
     Ok(match input.format() {
         Format::Jsonl => Box::new(jsonl::Jsonl::new(input.into_stream()?)),
-        Format::Tar => Box::new(webdataset::WebDataset::new(input.into_stream()?)),
+        Format::Tar => {
+            let name = input.name().to_owned();
+            let opened = webdataset::WebDataset::new(input.into_stream()?);
+            Box::new(opened.map_err(|error| DatasetError::input(&name, error, "free some memory or processes"))?)
+        }
         #[cfg(feature = "parquet")]
         Format::Parquet => Box::new(parquet::ParquetRows::open(input)?),
     })
