@@ -1,1 +1,34 @@
-//! Takes files out of a run, checks them under limits, stores them by content hash.
+//! Takes files out of a finished run, checks them in a confined helper, stores them by content hash.
+//!
+//! Everything that comes from a run is hostile evidence: names, sizes, types and bytes. The host opens
+//! files only beneath the folders that it was given, reads bounded amounts, and parses nothing but small
+//! JSON itself. Whatever decodes a picture or a document does so in [`helper`], a process that can read
+//! and write what it was handed and do nothing else.
+//!
+//! The way of an output: [`walk`](Walk) finds it, [`Store`] keeps its bytes, the helper answers what it
+//! is ([`Checked`]), and [`Harvester::collect`] joins these with what the hooks recorded ([`Capture`]).
+
+mod blank;
+mod check;
+mod collect;
+mod contract;
+mod evidence;
+pub mod helper;
+mod joining;
+mod names;
+mod open;
+mod pixels;
+mod store;
+mod taking;
+mod walk;
+
+pub use check::{Checked, check_file};
+pub use collect::{Collected, Harvester, Inputs};
+pub use contract::{
+    Capture, ContractError, ErrorLink, Failure, PixelFile, parse_capture, parse_error, parse_failure, parse_overflow,
+};
+pub use helper::{Client, HelperCommand};
+pub use names::shown;
+pub use pixels::{EncodeError, encode_png};
+pub use store::{Store, StoreError};
+pub use walk::{Found, Node, Walk, WalkLimits, walk};

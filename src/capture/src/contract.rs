@@ -1,0 +1,305 @@
+//! What the hooks inside the interpreter leave behind, read as hostile evidence.
+//!
+//! These functions are pure and total: any bytes give a value or an error, sizes are bounded, and nothing
+//! that they return has been believed: a file name is only a name, dimensions are only a claim.
+
+use glasshouse_model::{ErrorInfo, Origin};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Bytes of one JSON file, at most.
+pub(crate) const JSON_LIMIT: u64 = 4 << 20;
+/// Pixels of one picture, at most.
+pub(crate) const PIXEL_LIMIT: u64 = 64 << 20;
+/// Pixels on one side, at most.
+pub(crate) const SIDE_LIMIT: u32 = 16_384;
+
+const SHORT: usize = 256;
+const PATH: usize = 4096;
+const MESSAGE: usize = 8 << 10;
+const TRACEBACK: usize = 64 << 10;
+const LINKS: usize = 32;
+
+/// Why a file of the hooks cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ContractError {
+    /// Larger than any that the hooks write.
+    #[error("holds {0} bytes, more than {JSON_LIMIT}")]
+    TooLarge(usize),
+    /// Not JSON of the agreed shape.
+    #[error("is not of the agreed shape: {0}")]
+    Shape(String),
+    /// A file name that is more than one plain name.
+    #[error("names a file that cannot be a capture's: {0:?}")]
+    Name(String),
+    /// Dimensions beyond the limits.
+    #[error("claims {0} x {1} pixels")]
+    Dimensions(u64, u64),
+}
+
+/// One record `NNNN.json`: a figure that was saved, shown or left open.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Capture {
+    /// How it came about.
+    pub origin: Origin,
+    /// The absolute path that the save wrote to, if it wrote a file.
+    pub written: Option<String>,
+    /// The picture that was drawn.
+    pub pixels: Option<PixelFile>,
+    /// The file with what the script saved into a buffer, and its format.
+    pub buffer: Option<(String, String)>,
+    /// The number of the earlier record that shows the same state of the same figure.
+    pub same_as: Option<u64>,
+    /// Frames of an animation.
+    pub frames: Option<u64>,
+    /// Facts about the figure.
+    pub facts: Option<Value>,
+    /// Why there are no pixels.
+    pub error: Option<String>,
+}
+
+/// A file of raw pixels: 8 bit RGBA, not premultiplied, row by row from the top.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PixelFile {
+    /// Its name in the captures folder.
+    pub file: String,
+    /// Pixels per row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+impl PixelFile {
+    /// The size that the file must have, in bytes.
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.width) * u64::from(self.height) * 4
+    }
+}
+
+/// One exception of a chain, outermost first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ErrorLink {
+    /// The exception's type, such as `OSError`.
+    pub kind: String,
+    /// Its `errno`, if it has one.
+    pub errno: Option<i32>,
+}
+
+/// What `error.json` tells of an uncaught exception.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Failure {
+    /// For the record.
+    pub error: ErrorInfo,
+    /// The exception, its cause, that one's cause, ...
+    pub chain: Vec<ErrorLink>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct RawCapture {
+    origin: Value,
+    pixels: Value,
+    buffer: Value,
+    same_as: Value,
+    frames: Value,
+    facts: Value,
+    error: Value,
+}
+
+/// Reads one `NNNN.json`. Keys that are absent or of another type than agreed count as absent.
+///
+/// # Errors
+/// If it is too large, not a JSON object, or names files or dimensions that no capture can have.
+pub fn parse_capture(json: &[u8]) -> Result<Capture, ContractError> {
+    let raw: RawCapture = parse(json)?;
+    Ok(Capture {
+        origin: Origin {
+            call: text(&raw.origin["call"], SHORT).unwrap_or_default(),
+            path: text(&raw.origin["path"], PATH),
+            format: text(&raw.origin["format"], SHORT),
+            line: raw.origin["line"].as_u64(),
+        },
+        written: text(&raw.origin["written"], PATH),
+        pixels: pixels(&raw.pixels)?,
+        buffer: buffer(&raw.buffer)?,
+        same_as: raw.same_as.as_u64(),
+        frames: raw.frames.as_u64(),
+        facts: Some(raw.facts).filter(|facts| facts.as_object().is_some_and(|map| !map.is_empty())),
+        error: text(&raw.error, MESSAGE),
+    })
+}
+
+/// Reads `overflow.json`: how many figures were counted and not captured.
+///
+/// # Errors
+/// If it is too large or not a JSON object.
+pub fn parse_overflow(json: &[u8]) -> Result<u64, ContractError> {
+    let value: serde_json::Map<String, Value> = parse(json)?;
+    Ok(value.get("figures").and_then(Value::as_u64).unwrap_or(0))
+}
+
+/// Reads `failures.json`: what went wrong inside the hooks.
+///
+/// # Errors
+/// If it is too large or not a JSON object.
+pub fn parse_failure(json: &[u8]) -> Result<String, ContractError> {
+    let value: serde_json::Map<String, Value> = parse(json)?;
+    Ok(value.get("error").and_then(|error| text(error, MESSAGE)).unwrap_or_default())
+}
+
+/// Reads `error.json`: the uncaught exception.
+///
+/// # Errors
+/// If it is too large or not a JSON object.
+pub fn parse_error(json: &[u8]) -> Result<Failure, ContractError> {
+    let value = Value::Object(parse(json)?);
+    let links = value["chain"].as_array().map(Vec::as_slice).unwrap_or_default();
+    Ok(Failure {
+        error: ErrorInfo {
+            kind: text(&value["type"], SHORT).unwrap_or_default(),
+            message: text(&value["message"], MESSAGE).unwrap_or_default(),
+            line: value["line"].as_u64(),
+            traceback: text(&value["traceback"], TRACEBACK).unwrap_or_default(),
+        },
+        chain: links.iter().take(LINKS).map(link).collect(),
+    })
+}
+
+fn link(value: &Value) -> ErrorLink {
+    let errno = value["errno"].as_i64().and_then(|errno| i32::try_from(errno).ok());
+    ErrorLink { kind: text(&value["type"], SHORT).unwrap_or_default(), errno }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, ContractError> {
+    if json.len() as u64 > JSON_LIMIT {
+        return Err(ContractError::TooLarge(json.len()));
+    }
+    serde_json::from_slice(json).map_err(|error| ContractError::Shape(error.to_string()))
+}
+
+/// A string of at most `limit` bytes; a longer one is cut at a character and marked.
+fn text(value: &Value, limit: usize) -> Option<String> {
+    let text = value.as_str()?;
+    if text.len() <= limit {
+        return Some(text.to_owned());
+    }
+    let end = (0..=limit).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    Some(format!("{}…", &text[..end]))
+}
+
+fn pixels(value: &Value) -> Result<Option<PixelFile>, ContractError> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let (width, height) = (value["width"].as_u64().unwrap_or(0), value["height"].as_u64().unwrap_or(0));
+    let side = |length: u64| u32::try_from(length).ok().filter(|length| (1..=SIDE_LIMIT).contains(length));
+    let (Some(columns), Some(rows)) = (side(width), side(height)) else {
+        return Err(ContractError::Dimensions(width, height));
+    };
+    if width * height > PIXEL_LIMIT {
+        return Err(ContractError::Dimensions(width, height));
+    }
+    Ok(Some(PixelFile { file: file_name(&value["file"])?, width: columns, height: rows }))
+}
+
+fn buffer(value: &Value) -> Result<Option<(String, String)>, ContractError> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let format = value["format"].as_str().unwrap_or_default();
+    let plain = (1..=8).contains(&format.len()) && format.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let format = if plain { format.to_ascii_lowercase() } else { "bin".to_owned() };
+    Ok(Some((file_name(&value["file"])?, format)))
+}
+
+/// A plain name: letters, digits and single dots, so that it can mean nothing but a file in the folder.
+fn file_name(value: &Value) -> Result<String, ContractError> {
+    let name = value.as_str().unwrap_or_default();
+    let plain = (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+        && !name.starts_with('.')
+        && !name.contains("..");
+    if plain { Ok(name.to_owned()) } else { Err(ContractError::Name(name.chars().take(64).collect())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn parsed(value: &Value) -> Result<Capture, ContractError> {
+        parse_capture(value.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_record_of_the_hooks_is_understood() {
+        let capture = parsed(&json!({
+            "seq": 3, "kind": "figure", "same_as": null, "frames": null, "error": null,
+            "origin": {"call": "savefig", "path": "a.pdf", "written": "/work/a.pdf", "format": "pdf", "line": 7},
+            "pixels": {"file": "0003.rgba", "width": 640, "height": 480}, "buffer": {"file": "0003.bin", "format": "PDF"},
+            "facts": {"axes": []},
+        }))
+        .unwrap();
+        assert_eq!(capture.origin.line, Some(7));
+        assert_eq!(capture.written.as_deref(), Some("/work/a.pdf"));
+        assert_eq!(capture.pixels.unwrap().bytes(), 640 * 480 * 4);
+        assert_eq!(capture.buffer.unwrap(), ("0003.bin".to_owned(), "pdf".to_owned()));
+        assert_eq!(capture.facts, Some(json!({"axes": []})));
+    }
+
+    #[test]
+    fn names_that_leave_the_folder_are_refused() {
+        for name in ["../x", "/etc/passwd", "a/b", "..", ".tmp", "", "a\0b"] {
+            let value = json!({"pixels": {"file": name, "width": 1, "height": 1}});
+            assert!(matches!(parsed(&value), Err(ContractError::Name(_))), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn dimensions_are_bounded() {
+        for (width, height) in [(0, 5), (5, 0), (16_385, 1), (16_384, 16_384), (u64::MAX, u64::MAX)] {
+            let value = json!({"pixels": {"file": "a", "width": width, "height": height}});
+            assert_eq!(parsed(&value), Err(ContractError::Dimensions(width, height)));
+        }
+    }
+
+    #[test]
+    fn wrong_types_count_as_absent_and_long_text_is_cut() {
+        let value = json!({"origin": 5, "facts": [1], "error": "é".repeat(MESSAGE), "same_as": -1});
+        let capture = parsed(&value).unwrap();
+        assert_eq!((capture.facts, capture.same_as, capture.origin), (None, None, Origin::default()));
+        assert!(capture.error.unwrap().len() <= MESSAGE + 3);
+    }
+
+    #[test]
+    fn an_error_and_its_chain_are_read() {
+        let json = br#"{"type": "OSError", "message": "m", "line": 2, "traceback": "t",
+            "chain": [{"type": "OSError", "errno": 28}, {"type": "X", "errno": "no"}, 7]}"#;
+        let failure = parse_error(json).unwrap();
+        assert_eq!((failure.error.kind.as_str(), failure.error.line), ("OSError", Some(2)));
+        assert_eq!(failure.chain[0], ErrorLink { kind: "OSError".into(), errno: Some(28) });
+        assert_eq!(failure.chain[1].errno, None);
+        assert_eq!(failure.chain.len(), 3);
+        assert!(parse_error(b"[]").is_err());
+        assert_eq!(parse_overflow(br#"{"figures": 12}"#), Ok(12));
+        assert_eq!(parse_failure(br#"{"error": "E: x", "traceback": ""}"#).unwrap(), "E: x");
+    }
+
+    #[test]
+    fn deep_and_large_json_is_refused() {
+        assert!(matches!(parse_capture("[".repeat(100_000).as_bytes()), Err(ContractError::Shape(_))));
+        let deep = format!(r#"{{"facts": {}}}"#, "[".repeat(100_000));
+        assert!(matches!(parse_capture(deep.as_bytes()), Err(ContractError::Shape(_))));
+        let large = vec![b' '; JSON_LIMIT as usize + 1];
+        assert!(matches!(parse_capture(&large), Err(ContractError::TooLarge(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = (parse_capture(&bytes), parse_error(&bytes), parse_overflow(&bytes), parse_failure(&bytes));
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Tells which record speaks of which file, and lists a run's artifacts in their order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use glasshouse_model::{Artifact, ArtifactKind, Fault, Limits, Origin};
+use serde_json::Value;
+
+use crate::collect::Inputs;
+use crate::contract::{Capture, PixelFile};
+use crate::names::shown;
+use crate::open::{open_regular, read_bounded};
+use crate::taking::{Taking, listed};
+use crate::walk::{Found, Node};
+
+/// What there is to be joined.
+pub(crate) struct Seen<'a> {
+    pub(crate) work: BorrowedFd<'a>,
+    pub(crate) captures: BorrowedFd<'a>,
+    pub(crate) found: &'a [Found],
+    pub(crate) inputs: &'a Inputs<'a>,
+}
+
+/// What a record says of the file that its save wrote.
+struct Story {
+    number: u64,
+    origin: Origin,
+    facts: Option<Value>,
+}
+
+/// Makes the list of artifacts.
+pub(crate) struct Joining<'a> {
+    seen: Seen<'a>,
+    taking: Taking<'a>,
+    limits: &'a Limits,
+    artifacts: Vec<Artifact>,
+    overflow: u64,
+    figures: u64,
+    buffers: u64,
+    files: BTreeSet<&'a [u8]>,
+    stories: BTreeMap<Vec<u8>, Story>,
+}
+
+impl<'a> Joining<'a> {
+    pub(crate) fn new(seen: Seen<'a>, taking: Taking<'a>, limits: &'a Limits) -> Self {
+        let files = seen.found.iter().filter(|found| matches!(found.node, Node::File(_)));
+        let files = files.map(|found| found.path.as_slice()).collect();
+        let (artifacts, stories) = (Vec::new(), BTreeMap::new());
+        Self { seen, taking, limits, artifacts, overflow: 0, figures: 0, buffers: 0, files, stories }
+    }
+
+    /// The artifacts, how many more were counted, and the time spent waiting for the helper.
+    pub(crate) fn finish(self) -> (Vec<Artifact>, u64, Duration) {
+        (self.artifacts, self.overflow, self.taking.checking)
+    }
+
+    /// Takes what the records tell of, in their order.
+    pub(crate) fn figures(&mut self, records: Vec<(u64, Result<Capture, String>)>) -> Result<(), Fault> {
+        for (number, record) in records {
+            match record {
+                Ok(capture) => self.record(number, capture)?,
+                Err(problem) => self.push_figure(Artifact { problem: Some(problem), ..listed(String::new(), 0) }),
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, number: u64, mut capture: Capture) -> Result<(), Fault> {
+        if let Some((file, format)) = capture.buffer.take() {
+            let facts = if capture.pixels.is_none() { capture.facts.take() } else { None };
+            self.buffer(&file, &format, &capture.origin, facts)?;
+        }
+        let path = capture.written.as_deref().and_then(|written| self.path_of(written));
+        let origin = capture.origin;
+        if let Some(pixels) = &capture.pixels {
+            if self.has_room() {
+                let mut figure = self.pixels(pixels)?;
+                (figure.origin, figure.facts) = (Some(origin.clone()), capture.facts.take());
+                self.push_figure(figure);
+            }
+        } else if let Some(error) = capture.error {
+            let problem = Some(format!("the figure could not be drawn: {error}"));
+            let (origin, facts) = (Some(origin.clone()), capture.facts.take());
+            self.push_figure(Artifact { problem, origin, facts, ..listed(String::new(), 0) });
+        }
+        match path {
+            Some(path) => self.tell(path, Story { number, origin, facts: capture.facts }, capture.same_as),
+            // Its picture was a file that is gone, or outside the work folder: what is left are the facts.
+            None if capture.facts.is_some() => self.without_picture(origin, capture.facts),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Notes a record's story for the file at `path`. A file that was written twice shows the last save only.
+    fn tell(&mut self, path: Vec<u8>, mut story: Story, same_as: Option<u64>) {
+        let Some(earlier) = self.stories.remove(&path) else {
+            self.stories.insert(path, story);
+            return;
+        };
+        if story.facts.is_none() && same_as == Some(earlier.number) {
+            story.facts = earlier.facts;
+        } else if earlier.facts.is_some() {
+            self.without_picture(earlier.origin, earlier.facts);
+        }
+        self.stories.insert(path, story);
+    }
+
+    fn without_picture(&mut self, origin: Origin, facts: Option<Value>) {
+        let media_type = "image/png".to_owned();
+        self.push_figure(Artifact { origin: Some(origin), facts, media_type, ..listed(String::new(), 0) });
+    }
+
+    fn pixels(&mut self, pixels: &PixelFile) -> Result<Artifact, Fault> {
+        match open_regular(self.seen.captures, pixels.file.as_str()) {
+            Ok((file, size)) => self.taking.pixels(String::new(), pixels, &file, size),
+            Err(error) => Ok(unreadable(String::new(), &error)),
+        }
+    }
+
+    fn buffer(&mut self, file: &str, format: &str, origin: &Origin, facts: Option<Value>) -> Result<(), Fault> {
+        if !self.has_room() {
+            return Ok(());
+        }
+        self.buffers += 1;
+        let name = format!("buffer-{}.{format}", self.buffers);
+        let mut artifact = match open_regular(self.seen.captures, file) {
+            Ok((file, size)) => self.taking.file(name.as_bytes(), &file, size, self.limits.artifact_size)?,
+            Err(error) => unreadable(name, &error),
+        };
+        (artifact.origin, artifact.facts) = (Some(origin.clone()), facts);
+        self.artifacts.push(artifact);
+        Ok(())
+    }
+
+    fn push_figure(&mut self, figure: Artifact) {
+        if self.artifacts.len() as u64 >= self.limits.artifacts {
+            self.overflow += 1;
+            return;
+        }
+        self.figures += 1;
+        let name = format!("figure-{}.png", self.figures);
+        self.artifacts.push(Artifact { name, kind: ArtifactKind::Figure, ..figure });
+    }
+
+    /// Whether one more artifact may be taken; counts it if not.
+    fn has_room(&mut self) -> bool {
+        let room = (self.artifacts.len() as u64) < self.limits.artifacts;
+        self.overflow += u64::from(!room);
+        room
+    }
+
+    /// The path in the work folder of a file that the program wrote, if it is there.
+    fn path_of(&self, written: &str) -> Option<Vec<u8>> {
+        let inside = written.strip_prefix(self.seen.inputs.folder)?.strip_prefix('/')?.as_bytes();
+        self.files.contains(inside).then(|| inside.to_vec())
+    }
+
+    /// Takes the files that the run made or changed, in the order of their paths.
+    pub(crate) fn files(&mut self) -> Result<(), Fault> {
+        for found in self.seen.found {
+            let name = || shown(&found.path);
+            let mut artifact = match &found.node {
+                Node::File(size) if self.is_unchanged_input(&found.path, *size) => continue,
+                _ if !self.has_room() => continue,
+                Node::File(_) => match open_regular(self.seen.work, found.path.as_slice()) {
+                    Ok((file, size)) => self.taking.file(&found.path, &file, size, self.limits.artifact_size)?,
+                    Err(error) => unreadable(name(), &error),
+                },
+                Node::Refused(media_type, why) => Artifact {
+                    media_type: (*media_type).to_owned(),
+                    problem: Some((*why).to_owned()),
+                    ..listed(name(), 0)
+                },
+                Node::Unreadable(why) => Artifact { problem: Some(why.clone()), ..listed(name(), 0) },
+            };
+            if let Some(story) = self.stories.remove(&found.path) {
+                (artifact.origin, artifact.facts) = (Some(story.origin), story.facts);
+            }
+            self.artifacts.push(artifact);
+        }
+        Ok(())
+    }
+
+    fn is_unchanged_input(&self, path: &[u8], size: u64) -> bool {
+        let content = std::str::from_utf8(path).ok().and_then(|path| self.seen.inputs.files.get(path));
+        let Some(content) = content.filter(|content| content.len() as u64 == size) else { return false };
+        let bytes = open_regular(self.seen.work, path).and_then(|(file, _)| read_bounded(&file, size));
+        bytes.is_ok_and(|bytes| bytes == *content)
+    }
+}
+
+fn unreadable(name: String, error: &std::io::Error) -> Artifact {
+    Artifact { problem: Some(format!("cannot be opened: {error}")), ..listed(name, 0) }
+}
