@@ -2,10 +2,21 @@
 
 use std::error::Error;
 use std::path::Path;
+use std::process::ExitCode;
 
 use glasshouse_images::{Definition, ensure, verify};
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let (Some(folder), Some(cache)) = (args.next(), args.next()) else {
         return Err("usage: build DEFINITION CACHE".into());

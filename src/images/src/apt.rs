@@ -48,7 +48,7 @@ impl Apt {
         // The host's own sources, and without their lists, which a fresh machine has not fetched.
         let mut command = Command::new("apt-get");
         command.args(["indextargets", "--no-release-info", "--format", listing, "Created-By: Packages"]);
-        let sources = sources(&run(STEP, &mut command, HINT)?, suite);
+        let sources = sources(&run(STEP, &command, HINT)?, suite);
         if sources.is_empty() {
             let problem = format!(
                 "apt's sources name no Debian archive to fetch {suite} from: add a file to /etc/apt/sources.list.d \
@@ -75,9 +75,9 @@ impl Apt {
         };
         let kept: Vec<&str> = sources.lines().filter(is_debian).collect();
         if !kept.iter().any(|line| line.ends_with(&format!(" {suite} main"))) {
-            let problem = format!(
-                "the archive of {suite} could not be read from apt's sources:\n{sources}check network and proxy"
-            );
+            // Without the option apt-get counts an archive out of reach as a success; with it, it says what failed.
+            run(STEP, self.get().args(["--quiet", "update", "--error-on=any"]), HINT)?;
+            let problem = format!("apt's sources name no archive with Debian's {suite}, but:\n{sources}");
             return Err(ImageError::Unfit { step: STEP, problem });
         }
         self.write("sources.list", &(kept.join("\n") + "\n"))
@@ -87,7 +87,7 @@ impl Apt {
     pub(crate) fn fetch(&self, packages: &[String]) -> Result<Vec<PathBuf>, ImageError> {
         let mut command = self.get();
         command.args(["--quiet", "--yes", "--download-only", "--no-install-recommends", "install"]).args(packages);
-        run(STEP, &mut command, HINT)?;
+        run(STEP, &command, HINT)?;
         archives(&self.folder.join("archives"))
     }
 

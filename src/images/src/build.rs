@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use crate::apt::Apt;
 use crate::definition::Definition;
 use crate::error::ImageError;
-use crate::inside::run_inside;
+use crate::inside;
 use crate::manifest::{Manifest, normalise};
 use crate::spec::Package;
 use crate::store::{Image, ImageInfo, Site, find};
@@ -41,6 +41,7 @@ pub fn ensure(definition: &Definition, cache: &Path, say: &mut dyn FnMut(&str)) 
 
 /// Builds into the site's partial folder.
 fn build(definition: &Definition, site: &Site, say: &mut dyn FnMut(&str)) -> Result<(), ImageError> {
+    inside::check()?;
     let begin = Instant::now();
     let spec = &definition.runtime;
     let root = site.partial.join("root");
@@ -95,11 +96,11 @@ fn finish(definition: &Definition, root: &Path) -> Result<(), ImageError> {
     // The jobs' home belongs to the jobs.
     env.insert("HOME".to_owned(), "/tmp".to_owned());
     if root.join("usr/sbin/ldconfig").exists() {
-        run_inside("library cache", root, &env, &["/usr/sbin/ldconfig"])?;
+        inside::run_inside("library cache", root, &env, &["/usr/sbin/ldconfig"])?;
     }
     let Some(file) = &definition.runtime.finish else { return Ok(()) };
     let script = String::from_utf8_lossy(definition.file(file));
-    run_inside("finish", root, &env, &["/bin/sh", "-c", &script, file]).map(drop)
+    inside::run_inside("finish", root, &env, &["/bin/sh", "-c", &script, file]).map(drop)
 }
 
 /// Sets the modes and writes the manifest.

@@ -12,15 +12,17 @@ const SHOWN_LINES: usize = 12;
 const SHOWN_COMMAND: usize = 200;
 
 /// What a command's output often says when it fails, and what to do about it.
-const REMEDIES: [(&str, &str); 9] = [
-    ("No space left on device", "the disk is full: an image needs about 4 GB while it is built"),
-    ("Disk quota exceeded", "the disk quota is used up: an image needs about 4 GB while it is built"),
+const REMEDIES: [(&str, &str); 10] = [
+    // First: the kernel reports a limit of no namespaces at all as a lack of space.
     ("unshare failed", USER_NAMESPACES),
     ("write failed /proc/self/uid_map", USER_NAMESPACES),
+    ("No space left on device", "the disk is full: an image needs about 4 GB while it is built"),
+    ("Disk quota exceeded", "the disk quota is used up: an image needs about 4 GB while it is built"),
     ("CERTIFICATE_VERIFY_FAILED", "set SSL_CERT_FILE (or PIP_CERT) to this network's CA bundle"),
     ("Could not find a suitable TLS CA", "install ca-certificates, or set SSL_CERT_FILE to a CA bundle"),
     ("Temporary failure resolving", NO_NETWORK),
     ("Temporary failure in name resolution", NO_NETWORK),
+    ("Could not connect to", NO_NETWORK),
     ("Connection refused", NO_NETWORK),
 ];
 
@@ -33,8 +35,8 @@ const NO_NETWORK: &str = "building an image needs the package archives once: che
 
 /// Runs `command` to its end and returns what it wrote on stdout. `hint` says what to do when it cannot start or
 /// fails for a reason that its output does not give away.
-pub(crate) fn run(step: &'static str, command: &mut Command, hint: &'static str) -> Result<String, ImageError> {
-    let output = command.stdin(Stdio::null()).output().map_err(|source| cannot_start(step, command, source, hint))?;
+pub(crate) fn run(step: &'static str, command: &Command, hint: &'static str) -> Result<String, ImageError> {
+    let output = tied(command).output().map_err(|source| cannot_start(step, command, source, hint))?;
     check(step, command, &output, hint)?;
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -42,19 +44,37 @@ pub(crate) fn run(step: &'static str, command: &mut Command, hint: &'static str)
 /// Runs `first | second` to their ends.
 pub(crate) fn pipe(
     step: &'static str,
-    first: &mut Command,
-    second: &mut Command,
+    first: &Command,
+    second: &Command,
     hint: &'static str,
 ) -> Result<(), ImageError> {
-    first.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut source = first.spawn().map_err(|error| cannot_start(step, first, error, hint))?;
+    let mut source = tied(first).spawn().map_err(|error| cannot_start(step, first, error, hint))?;
+    let mut drain = tied(second);
     if let Some(stream) = source.stdout.take() {
-        second.stdin(stream);
+        drain.stdin(stream);
     }
-    let drained = second.output().map_err(|error| cannot_start(step, second, error, hint));
+    let drained = drain.output().map_err(|error| cannot_start(step, second, error, hint));
     let drawn = source.wait_with_output().map_err(|error| cannot_start(step, first, error, hint))?;
     check(step, second, &drained?, hint)?;
     check(step, first, &drawn, hint)
+}
+
+/// The same command, without input, and killed when this process dies: left alone it would go on writing where
+/// the next build works.
+fn tied(command: &Command) -> Command {
+    let mut tied = Command::new("setpriv");
+    tied.args(["--pdeathsig", "KILL"]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => tied.env(name, value),
+            None => tied.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        tied.current_dir(folder);
+    }
+    tied.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    tied
 }
 
 fn cannot_start(step: &'static str, command: &Command, source: io::Error, hint: &'static str) -> ImageError {
@@ -65,8 +85,12 @@ fn check(step: &'static str, command: &Command, output: &Output, hint: &'static 
     if output.status.success() {
         return Ok(());
     }
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    if stderr.starts_with("setpriv: failed to execute") {
+        return Err(cannot_start(step, command, io::ErrorKind::NotFound.into(), hint));
+    }
     let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
-    said.push_str(&String::from_utf8_lossy(&output.stderr));
+    said.push_str(&stderr);
     Err(ImageError::Command {
         step,
         command: shown(command),
@@ -104,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_failure_tells_step_command_status_output_and_remedy() {
-        let error = run("fonts", &mut sh("echo a; echo 'No space left on device' >&2; exit 3"), "look").unwrap_err();
+        let error = run("fonts", &sh("echo a; echo 'No space left on device' >&2; exit 3"), "look").unwrap_err();
         let text = error.to_string();
         for part in ["`fonts`", "sh -c", "exit status: 3", "  | a", "the disk is full"] {
             assert!(text.contains(part), "{part}: {text}");
@@ -113,20 +137,27 @@ mod tests {
 
     #[test]
     fn an_unknown_failure_gets_the_callers_hint() {
-        let text = run("x", &mut sh("exit 1"), "look at the moon").unwrap_err().to_string();
+        let text = run("x", &sh("exit 1"), "look at the moon").unwrap_err().to_string();
         assert!(text.ends_with("look at the moon"), "{text}");
     }
 
     #[test]
     fn an_absent_program_is_named() {
-        let text = run("x", &mut Command::new("no-such-program"), "install it").unwrap_err().to_string();
+        let text = run("x", &Command::new("no-such-program"), "install it").unwrap_err().to_string();
         assert!(text.contains("cannot start no-such-program") && text.contains("install it"), "{text}");
     }
 
     #[test]
+    fn environment_and_folder_reach_the_command() {
+        let mut command = sh("echo $WORD; pwd");
+        command.env("WORD", "glass").current_dir("/usr");
+        assert_eq!(run("x", &command, "").unwrap(), "glass\n/usr\n");
+    }
+
+    #[test]
     fn either_end_of_a_pipe_may_fail() {
-        assert!(pipe("x", &mut sh("echo 1"), &mut sh("grep -q 1"), "").is_ok());
-        assert!(pipe("x", &mut sh("echo 1; exit 2"), &mut sh("cat >/dev/null"), "").is_err());
-        assert!(pipe("x", &mut sh("echo 1"), &mut sh("cat >/dev/null; exit 2"), "").is_err());
+        assert!(pipe("x", &sh("echo 1"), &sh("grep -q 1"), "").is_ok());
+        assert!(pipe("x", &sh("echo 1; exit 2"), &sh("cat >/dev/null"), "").is_err());
+        assert!(pipe("x", &sh("echo 1"), &sh("cat >/dev/null; exit 2"), "").is_err());
     }
 }

@@ -26,6 +26,16 @@ mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 exec chroot "$root" "$@"
 "#;
 
+/// Namespaces of its own for everything but the files and the clock.
+const NAMESPACES: [&str; 8] =
+    ["--user", "--map-root-user", "--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child"];
+
+/// Whether this system allows what [`run_inside`] does: asked first, not after minutes of a build.
+pub(crate) fn check() -> Result<(), ImageError> {
+    let test = "mount -t tmpfs tmpfs /tmp && command -v chroot";
+    run("user namespaces", unshare().args(["/bin/sh", "-euc", test]), HINT).map(drop)
+}
+
 /// Runs `words` inside `root` with the environment `env` and nothing else; what it wrote on stdout.
 pub(crate) fn run_inside(
     step: &'static str,
@@ -33,11 +43,15 @@ pub(crate) fn run_inside(
     env: &BTreeMap<String, String>,
     words: &[&str],
 ) -> Result<String, ImageError> {
-    let mut command = Command::new("unshare");
-    command.args(["--user", "--map-root-user", "--mount", "--net", "--ipc", "--pid", "--fork", "--kill-child"]);
+    let mut command = unshare();
     command.args(["/bin/sh", "-euc", ENTER, "sh"]).arg(root);
     command.args(["/usr/bin/env", "-i"]).args(env.iter().map(|(name, value)| format!("{name}={value}"))).args(words);
+    run(step, &command, HINT)
+}
+
+fn unshare() -> Command {
+    let mut command = Command::new("unshare");
     // An ordinary user's PATH may lack the folder of chroot.
-    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-    run(step, &mut command, HINT)
+    command.args(NAMESPACES).env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+    command
 }

@@ -64,7 +64,7 @@ pub(crate) fn unpack(archive: &Path, root: &Path) -> Result<(), ImageError> {
     writer.arg("--extract").arg("--directory").arg(root);
     writer.args(["--keep-directory-symlink", "--no-same-owner", "--preserve-permissions", "--file=-"]);
     writer.args(LEFT_OUT.map(|pattern| format!("--exclude={pattern}")));
-    pipe(STEP, &mut reader, &mut writer, HINT)
+    pipe(STEP, &reader, &writer, HINT)
 }
 
 /// Makes `root` with the links that the archives of a merged /usr expect.

@@ -1,5 +1,14 @@
 //! Backends, workers and pools: the only crate that asks the kernel for isolation.
+//!
+//! [`native`] is the backend without a daemon. [`run`] is what a worker is asked and what it saw;
+//! [`doctor`] is what this host can give; [`seccomp`] turns profiles into programs.
 
+pub mod doctor;
+mod imports;
+pub mod native;
 mod run;
+pub mod seccomp;
+mod sys;
 
+pub use native::{Driver, Pool, PoolConfig, StartError, Worker};
 pub use run::{Disk, Exit, Output, RunReport, RunRequest, Stop, Timing};

@@ -1,0 +1,120 @@
+"""The python runtime's zygote: imports what jobs import, then forks one child for each job.
+
+Started by the worker's init with a sequenced-packet socket to the supervisor as descriptor 3. It
+never runs a sample's code itself; a sample runs in a forked child that has entered its cell and is
+confined. Messages (JSON, descriptors beside them):
+
+  configure  descriptors: seccomp program                          once, before anything else
+  grow       {"modules": [...]}; descriptors: socket               forks a zygote that imports more
+  run        {"user", "limits", "has", "tasks"}; descriptors: payload, stdin, stdout, stderr, the
+             cell's pid, mount and ipc namespaces, then those
+             that "has" names, then tasks files                    forks a job, waits for its end
+
+Answers: {"ready": [loaded modules]} from a new zygote; {"started": seconds} and then
+{"status", "cpu", "peak"} for a run, or {"failed": text}.
+"""
+
+import gc
+import json
+import os
+import time
+
+# job is loaded before the fork, so that no child reads the driver from disk.
+from glasshouse_driver import jail, job, warmth
+
+SOCKET = 3
+
+
+class Zygote:
+    """One node of the tree of zygotes."""
+
+    def __init__(self, socket):
+        self.socket = socket
+        self.seccomp = b""
+        self.home = os.pidfd_open(os.getpid())
+
+    def serve(self):
+        """Answers the supervisor until it is gone."""
+        while True:
+            message, descriptors = jail.receive(self.socket)
+            if not message:
+                os._exit(0)
+            reap_finished()
+            request = json.loads(message)
+            try:
+                getattr(self, "do_" + request["op"])(request, descriptors)
+            except (jail.JailError, OSError) as error:
+                self.answer({"failed": str(error)})
+            for descriptor in descriptors:
+                close_quietly(descriptor)
+
+    def answer(self, message):
+        jail.send(self.socket, json.dumps(message).encode())
+
+    def do_configure(self, _request, descriptors):
+        with open(descriptors.pop(0), "rb") as program:
+            self.seccomp = program.read()
+        self.settle()
+
+    def do_grow(self, request, descriptors):
+        if os.fork() != 0:
+            return
+        os.dup2(descriptors[0], self.socket)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        descriptors.clear()
+        os.close(self.home)
+        self.home = os.pidfd_open(os.getpid())
+        warmth.load(request["modules"])
+        self.settle()
+
+    def settle(self):
+        """Makes what is loaded cheap to share with children, and reports it."""
+        gc.collect()
+        gc.freeze()
+        self.answer({"ready": warmth.loaded()})
+
+    def do_run(self, request, descriptors):
+        # The child reports a failure of ours through the pipe; confinement closes it, and its end
+        # says that the sample's own time begins.
+        seen, told = os.pipe2(os.O_CLOEXEC)
+        payload, stdin, stdout, stderr, cell, mount, ipc = descriptors[:7]
+        extra = dict(zip(request["has"], descriptors[7:]))
+        tasks = descriptors[7 + len(request["has"]):]
+        pid = jail.fork(cell, self.home, extra.get("cgroup", -1))
+        if pid == 0:
+            job.live(payload, (mount, ipc), (stdin, stdout, stderr), tasks, extra.get("ruleset", -1), self.seccomp, request, told)
+        os.close(told)
+        failure = read_all(seen)
+        if failure:
+            os.waitpid(pid, 0)
+            self.answer({"failed": failure.decode("utf-8", "replace")})
+            return
+        self.answer({"started": time.monotonic()})
+        _, status, usage = os.wait4(pid, 0)
+        self.answer({
+            "status": status,
+            "cpu": usage.ru_utime + usage.ru_stime,
+            "peak": usage.ru_maxrss * 1024,
+        })
+
+
+def reap_finished():
+    """Zygotes that the supervisor ended are our children."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def read_all(descriptor):
+    with open(descriptor, "rb") as pipe:
+        return pipe.read()
+
+
+def close_quietly(descriptor):
+    try:
+        os.close(descriptor)
+    except OSError:
+        pass

@@ -1,0 +1,284 @@
+//! The command line: every flag, its environment variable, and examples.
+
+use std::path::PathBuf;
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use glasshouse_dataset::Shard;
+
+/// Runs code that a model wrote, behind glass: nothing gets out, and everything it draws can be seen.
+#[derive(Debug, Parser)]
+#[command(
+    name = "glasshouse",
+    version,
+    after_help = "Examples:\n  \
+        glasshouse demo                              set up what is missing, run the sample rows, write a report\n  \
+        glasshouse run rows.jsonl -o out             a dataset in, a dataset out; run it again to resume\n  \
+        glasshouse exec plot.py                      one program; its pictures land in this folder\n  \
+        glasshouse doctor                            what isolation this host gives, and what to do about gaps\n\n\
+        Exit codes are listed in docs/contract.md."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Sets up what is missing, runs the sample rows and writes a report.
+    Demo(DemoArgs),
+    /// Runs a dataset: rows in, records out. Resumes by itself.
+    Run(RunArgs),
+    /// Runs one program; its exit code tells the verdict.
+    Exec(ExecArgs),
+    /// Writes report.html and summary.json of a finished or stopped run.
+    Report(ReportArgs),
+    /// Tells what isolation this host really gives, layer by layer, and what each gap costs.
+    Doctor(DoctorArgs),
+    /// Builds, lists and verifies the runtimes' images.
+    Images(ImagesArgs),
+    /// Shows and checks policies.
+    Policy(PolicyArgs),
+    /// The confined helper that decodes pictures; started by the other commands.
+    #[command(hide = true)]
+    CheckHelper,
+}
+
+/// What decides how jobs run; shared by the commands that run any.
+#[derive(Clone, Debug, Args)]
+pub struct Setup {
+    /// The policy of rows that name none (see `glasshouse policy list`).
+    #[arg(long, value_name = "NAME", default_value = "default", env = "GLASSHOUSE_POLICY")]
+    pub policy: String,
+    /// A folder of policies (NAME.toml) that are added to the built-in ones or replace them.
+    #[arg(long, value_name = "DIR", env = "GLASSHOUSE_POLICIES")]
+    pub policies: Option<PathBuf>,
+    /// Run although this layer of the glass is missing on this host (namespaces, cgroup, seccomp,
+    /// landlock, own-uid); each record then says so.
+    #[arg(long, value_name = "LAYER", value_delimiter = ',', env = "GLASSHOUSE_ALLOW_MISSING")]
+    pub allow_missing: Vec<String>,
+    /// Where images are kept [default: $XDG_CACHE_HOME/glasshouse or ~/.cache/glasshouse]
+    #[arg(long, value_name = "DIR", env = "GLASSHOUSE_CACHE")]
+    pub cache: Option<PathBuf>,
+}
+
+/// How a run shows itself.
+#[derive(Clone, Debug, Args)]
+pub struct Show {
+    /// Show no progress.
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "GLASSHOUSE_NO_PROGRESS")]
+    pub no_progress: bool,
+    /// Write no report.html at the end.
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "GLASSHOUSE_NO_REPORT")]
+    pub no_report: bool,
+}
+
+/// `glasshouse run`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    glasshouse run charts.jsonl -o out\n  \
+    glasshouse run part-*.parquet -o out --format jsonl --format parquet --workers 8\n  \
+    glasshouse run replies.jsonl.zst -o out --runtime python --policy strict\n  \
+    glasshouse run rows.jsonl -o out-3 --shard 3/16          the fourth of sixteen machines\n\n\
+    Run the same command again to resume: recorded rows are not run twice.")]
+pub struct RunArgs {
+    /// Datasets: JSONL (also .gz, .zst), Parquet or WebDataset tar, in this order; `-` for JSONL on standard input.
+    #[arg(required = true, value_name = "ROWS")]
+    pub rows: Vec<PathBuf>,
+    /// The folder for records, artifacts, journal and report.
+    #[arg(short, long, value_name = "DIR", env = "GLASSHOUSE_OUT")]
+    pub out: PathBuf,
+    /// Jobs that run at one time [default: the number of processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096), env = "GLASSHOUSE_WORKERS")]
+    pub workers: Option<u16>,
+    /// The runtime of rows that name none.
+    #[arg(long, value_name = "NAME", env = "GLASSHOUSE_RUNTIME")]
+    pub runtime: Option<String>,
+    /// How records are written; may be given more than once [default: jsonl]
+    #[arg(long, value_name = "FORMAT", value_delimiter = ',', env = "GLASSHOUSE_FORMAT")]
+    pub format: Vec<FormatArg>,
+    /// Only every n-th row, beginning with row i: `0/4` to `3/4` share a dataset among four machines.
+    #[arg(long, value_name = "I/N", env = "GLASSHOUSE_SHARD")]
+    pub shard: Option<Shard>,
+    /// Stop after this many rows.
+    #[arg(long, value_name = "N", env = "GLASSHOUSE_LIMIT")]
+    pub limit: Option<u64>,
+    /// Let rows ask for more than their policy allows.
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "GLASSHOUSE_ALLOW_LOOSER_LIMITS")]
+    pub allow_looser_limits: bool,
+    /// Discard what OUT holds of an earlier run and begin again.
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "GLASSHOUSE_FRESH")]
+    pub fresh: bool,
+    /// Policy, layers, cache.
+    #[command(flatten)]
+    pub setup: Setup,
+    /// Progress and report.
+    #[command(flatten)]
+    pub show: Show,
+}
+
+/// A format of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// One JSON object per line.
+    Jsonl,
+    /// Parquet parts with picture columns that Hugging Face `datasets` reads.
+    Parquet,
+    /// Tar shards of samples.
+    Webdataset,
+}
+
+/// `glasshouse exec`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    glasshouse exec plot.py                      pictures land in this folder\n  \
+    glasshouse exec plot.py --timeout 5s -o shots\n  \
+    echo 'print(6 * 7)' | glasshouse exec -\n  \
+    glasshouse exec tool.py -- --size 3          arguments for the program after `--`\n\n\
+    Exit codes: 0 ok, 10 runtime_error, 11 signaled, 12 time, 13 memory, 14 processes, 15 output, 16 disk,\n\
+    17 denied, 18 no_artifact, 19 blank_artifact, 20 invalid_artifact, 4 a fault of ours.")]
+pub struct ExecArgs {
+    /// The program; `-` for standard input.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Arguments for the program.
+    #[arg(value_name = "ARG", last = true)]
+    pub args: Vec<String>,
+    /// Where captures and written files land.
+    #[arg(short, long, value_name = "DIR", default_value = ".", env = "GLASSHOUSE_OUT")]
+    pub out: PathBuf,
+    /// Time on the clock: seconds, or with a unit (`500ms`, `2min`).
+    #[arg(long, value_name = "TIME", env = "GLASSHOUSE_TIMEOUT")]
+    pub timeout: Option<String>,
+    /// The runtime [default: by the file's extension, else python]
+    #[arg(long, value_name = "NAME", env = "GLASSHOUSE_RUNTIME")]
+    pub runtime: Option<String>,
+    /// Policy, layers, cache.
+    #[command(flatten)]
+    pub setup: Setup,
+}
+
+/// `glasshouse demo`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  glasshouse demo\n  glasshouse demo -o /tmp/demo --workers 4")]
+pub struct DemoArgs {
+    /// The folder for records and the report.
+    #[arg(short, long, value_name = "DIR", default_value = "glasshouse-demo", env = "GLASSHOUSE_OUT")]
+    pub out: PathBuf,
+    /// Jobs that run at one time [default: the number of processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096), env = "GLASSHOUSE_WORKERS")]
+    pub workers: Option<u16>,
+    /// Policy, layers, cache.
+    #[command(flatten)]
+    pub setup: Setup,
+    /// Show no progress.
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "GLASSHOUSE_NO_PROGRESS")]
+    pub no_progress: bool,
+}
+
+/// `glasshouse report`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  glasshouse report out")]
+pub struct ReportArgs {
+    /// The folder of a run.
+    #[arg(value_name = "OUT")]
+    pub out: PathBuf,
+}
+
+/// `glasshouse doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  glasshouse doctor\n  glasshouse doctor --json\n\n\
+    Exit codes: 0 every layer is in force, 4 at least one is not.")]
+pub struct DoctorArgs {
+    /// Print JSON.
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "GLASSHOUSE_JSON")]
+    pub json: bool,
+}
+
+/// `glasshouse images`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  glasshouse images list\n  glasshouse images build python\n  glasshouse images verify")]
+pub struct ImagesArgs {
+    /// What to do with the images.
+    #[command(subcommand)]
+    pub action: ImagesAction,
+    /// Where images are kept [default: $XDG_CACHE_HOME/glasshouse or ~/.cache/glasshouse]
+    #[arg(long, value_name = "DIR", env = "GLASSHOUSE_CACHE", global = true)]
+    pub cache: Option<PathBuf>,
+}
+
+/// The actions of `glasshouse images`.
+#[derive(Debug, Subcommand)]
+pub enum ImagesAction {
+    /// Builds what is missing.
+    Build {
+        /// The runtime; all of them if absent.
+        name: Option<String>,
+    },
+    /// Lists runtimes and whether their images are built.
+    List,
+    /// Checks that built images are whole.
+    Verify {
+        /// The runtime; all of them if absent.
+        name: Option<String>,
+    },
+}
+
+/// `glasshouse policy`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  glasshouse policy list\n  glasshouse policy show strict\n  glasshouse policy check mine.toml")]
+pub struct PolicyArgs {
+    /// What to do with policies.
+    #[command(subcommand)]
+    pub action: PolicyAction,
+    /// A folder of policies (NAME.toml) that are added to the built-in ones or replace them.
+    #[arg(long, value_name = "DIR", env = "GLASSHOUSE_POLICIES", global = true)]
+    pub policies: Option<PathBuf>,
+}
+
+/// The actions of `glasshouse policy`.
+#[derive(Debug, Subcommand)]
+pub enum PolicyAction {
+    /// Lists all policies.
+    List,
+    /// Prints a policy with everything that it inherits.
+    Show {
+        /// The policy.
+        name: String,
+    },
+    /// Checks a policy file, and names the key that is wrong.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_hold_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_variable() {
+        fn check(command: &clap::Command) {
+            for argument in command.get_arguments() {
+                let id = argument.get_id().as_str();
+                if argument.is_positional() || matches!(id, "help" | "version") {
+                    continue;
+                }
+                let variable = argument.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+                assert!(variable.starts_with("GLASSHOUSE_"), "{} {id}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Cli::command());
+    }
+}

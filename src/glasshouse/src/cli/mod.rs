@@ -1,0 +1,45 @@
+//! The surface: subcommands, their messages and exit codes (docs/contract.md, section "Exit codes").
+
+mod args;
+mod batch;
+mod demo;
+mod doctor;
+mod exec;
+mod failure;
+mod images;
+mod place;
+mod policy;
+mod report;
+mod run;
+mod setup;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+pub use args::{Cli, Command};
+pub use failure::Failure;
+
+/// The exit code of a run in which some rows have no verdict.
+const INCOMPLETE: u8 = 1;
+
+/// Parses the command line and does what it says.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Demo(args) => demo::demo(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Exec(args) => exec::exec(&args),
+        Command::Report(args) => report::report(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
+        Command::Images(args) => images::images(&args),
+        Command::Policy(args) => policy::policy(&args),
+        Command::CheckHelper => return glasshouse_capture::helper::main(),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            eprintln!("glasshouse: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What every command that runs jobs needs first: policies, image, glass, harvester.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::Path;
+use std::sync::Arc;
+
+use glasshouse_capture::{Harvester, HelperCommand, Store};
+use glasshouse_images::{Definition, ensure};
+use glasshouse_model::{Digest, JobContext, PolicySet, Requirement, RuntimeInfo, RuntimeInfoForRows};
+use include_dir::Dir;
+
+use super::args::Setup;
+use super::{Failure, place};
+use crate::glass::Glass;
+use crate::policies;
+use crate::resources::{DRIVER, IMAGES};
+
+/// What is known before anything is built or started.
+pub(super) struct Plan {
+    /// What decides which job a row becomes.
+    pub(super) context: JobContext,
+    /// The runtimes' definitions.
+    definitions: Vec<Definition>,
+    allow_missing: Vec<Requirement>,
+}
+
+/// What runs jobs.
+pub(super) struct Ready {
+    /// Makes runners.
+    pub(super) glass: Glass,
+    /// What records say of each runtime.
+    pub(super) runtimes: BTreeMap<String, RuntimeInfo>,
+}
+
+impl Plan {
+    /// Reads policies and definitions; `runtime` is that of rows that name none.
+    pub(super) fn new(setup: &Setup, runtime: Option<&str>, allow_looser_limits: bool) -> Result<Self, Failure> {
+        let policies = policies::load(setup.policies.as_deref())?;
+        policies.get(&setup.policy).map_err(policies::PoliciesError::from)?;
+        let definitions = definitions()?;
+        let runtimes: BTreeMap<_, _> = definitions.iter().map(for_rows).collect();
+        let default_runtime = runtime.map(|name| known_runtime(name, &runtimes)).transpose()?;
+        let context = JobContext {
+            policies,
+            default_policy: setup.policy.clone(),
+            runtimes,
+            default_runtime,
+            allow_looser_limits,
+        };
+        let allow_missing = setup.allow_missing.iter().map(|name| layer(name)).collect::<Result<_, _>>()?;
+        Ok(Self { context, definitions, allow_missing })
+    }
+
+    /// Everything that changes results and is not in the rows, for the identity of a run.
+    pub(super) fn options(&self) -> Result<BTreeMap<String, String>, Failure> {
+        let mut options = BTreeMap::new();
+        options.insert("policy".to_owned(), self.context.default_policy.clone());
+        options.insert("policies".to_owned(), digest_of(&self.context.policies)?.hex()[..16].to_owned());
+        for (name, runtime) in &self.context.runtimes {
+            options.insert(format!("image.{name}"), runtime.image.hex()[..16].to_owned());
+        }
+        if let Some(runtime) = &self.context.default_runtime {
+            options.insert("runtime".to_owned(), runtime.clone());
+        }
+        if self.context.allow_looser_limits {
+            options.insert("looser limits".to_owned(), "allowed".to_owned());
+        }
+        if !self.allow_missing.is_empty() {
+            let names: Vec<_> = self.allow_missing.iter().map(|layer| layer.name()).collect();
+            options.insert("may be missing".to_owned(), names.join(", "));
+        }
+        Ok(options)
+    }
+
+    /// Builds the images that are missing, saying so, and starts the glass.
+    pub(super) fn ready(&self, cache: &Path, workers: usize) -> Result<Ready, Failure> {
+        let mut images = Vec::new();
+        let mut runtimes = BTreeMap::new();
+        for definition in &self.definitions {
+            let image = ensure(definition, cache, &mut |line| eprintln!("{line}"))?;
+            let info = RuntimeInfo {
+                name: image.name.clone(),
+                image: image.digest.hex(),
+                versions: image.versions.clone(),
+            };
+            runtimes.insert(image.name.clone(), info);
+            images.push(image);
+        }
+        let policy = self.context.policies.get(&self.context.default_policy).map_err(policies::PoliciesError::from)?;
+        let glass = Glass::new(images, &policy, &self.allow_missing, workers)?;
+        Ok(Ready { glass, runtimes })
+    }
+}
+
+/// Takes captures into a store in `folder`, with this very command as the confined helper.
+pub(super) fn harvester(folder: &Path) -> Result<Arc<Harvester>, Failure> {
+    let store = Store::open(folder)?;
+    let program = env::current_exe().map_err(|error| Failure::Host(format!("cannot find this command: {error}")))?;
+    Ok(Arc::new(Harvester::new(store, HelperCommand { program, args: vec!["check-helper".into()] })))
+}
+
+/// All definitions that are embedded in the command.
+pub(super) fn definitions() -> Result<Vec<Definition>, Failure> {
+    let folders = IMAGES.dirs().filter(|folder| folder.get_file(folder.path().join("runtime.toml")).is_some());
+    folders.map(definition).collect()
+}
+
+fn definition(folder: &Dir<'_>) -> Result<Definition, Failure> {
+    let name = folder.path().to_string_lossy().into_owned();
+    let files: BTreeMap<String, Vec<u8>> = folder
+        .files()
+        .filter_map(|file| Some((file.path().file_name()?.to_string_lossy().into_owned(), file.contents().to_vec())))
+        .collect();
+    Ok(Definition::from_files(&name, &files)?)
+}
+
+fn for_rows(definition: &Definition) -> (String, RuntimeInfoForRows) {
+    let image = definition.digest();
+    let driver = DRIVER.iter().flat_map(|(path, bytes)| [path.as_bytes(), *bytes]);
+    // The driver lies beside the image, not in it, and what it does can change results as well.
+    let whole = Digest::of_parts(std::iter::once(image.as_bytes().as_slice()).chain(driver));
+    let languages = definition.runtime.languages.clone();
+    (definition.runtime.name.clone(), RuntimeInfoForRows { image: whole, languages })
+}
+
+fn known_runtime(name: &str, runtimes: &BTreeMap<String, RuntimeInfoForRows>) -> Result<String, Failure> {
+    let lower = name.to_lowercase();
+    let found = runtimes.iter().find(|(key, info)| **key == lower || info.languages.contains(&lower));
+    let known = || runtimes.keys().cloned().collect::<Vec<_>>().join(", ");
+    found
+        .map(|(key, _)| key.clone())
+        .ok_or_else(|| Failure::Usage(format!("--runtime {name}: not known; there are: {}", known())))
+}
+
+fn layer(name: &str) -> Result<Requirement, Failure> {
+    let known = || Requirement::ALL.map(Requirement::name).join(", ");
+    Requirement::from_name(name)
+        .ok_or_else(|| Failure::Usage(format!("--allow-missing {name}: there is no such layer; there are: {}", known())))
+}
+
+fn digest_of(policies: &PolicySet) -> Result<Digest, Failure> {
+    let mut shown = Vec::new();
+    for name in policies.names() {
+        shown.push(policies.get(name).map_err(policies::PoliciesError::from)?.show());
+    }
+    Ok(Digest::of_parts(shown.iter().map(String::as_bytes)))
+}
+
+/// The cache folder of these commands.
+pub(super) fn cache(setup: &Setup) -> Result<std::path::PathBuf, Failure> {
+    place::cache(setup.cache.as_deref())
+}

@@ -1,0 +1,133 @@
+//! What runs a job needs, and what their ends make of it.
+
+use glasshouse_capture::ErrorLink;
+use glasshouse_model::{FaultKind, PolicySet};
+
+use super::*;
+use crate::pipeline::fake::{FakeCollector, FakeRunner, nothing, report};
+
+fn job(tests: Vec<Test>) -> Job {
+    let mut policies = PolicySet::default();
+    policies.add("default", "").unwrap();
+    Job {
+        runtime: "python".into(),
+        image: glasshouse_model::Digest::of(b"image"),
+        code: "print(6)".into(),
+        files: BTreeMap::new(),
+        stdin: b"own".to_vec(),
+        args: Vec::new(),
+        tests,
+        capture: Vec::new(),
+        policy: policies.get("default").unwrap(),
+        seed: 1,
+    }
+}
+
+fn output_test(stdin: &str, stdout: &str) -> Test {
+    Test::Output { stdin: stdin.into(), stdout: stdout.into() }
+}
+
+fn verdict(answer: &Answer) -> (Verdict, String) {
+    match &answer.outcome {
+        Outcome::Verdict { verdict, cause } => (*verdict, cause.as_ref().map(|c| c.code.clone()).unwrap_or_default()),
+        Outcome::Fault(fault) => panic!("{fault:?}"),
+    }
+}
+
+#[test]
+fn a_job_without_tests_runs_once_with_its_own_stdin() {
+    let mut inputs = Vec::new();
+    let mut runner = FakeRunner(|request: &RunRequest| {
+        inputs.push(request.stdin.clone());
+        Ok(report("6\n"))
+    });
+    let answer = answer(&job(Vec::new()), &mut runner, &FakeCollector::default()).unwrap();
+    assert_eq!(verdict(&answer).0, Verdict::Ok);
+    assert_eq!(inputs, [b"own".to_vec()]);
+    assert!((answer.phases.harvest - 0.31).abs() < 1e-9 && (answer.phases.check - 0.02).abs() < 1e-9);
+}
+
+#[test]
+fn each_stdout_test_is_a_run_and_the_first_that_fails_decides() {
+    let tests = vec![output_test("1", "1"), output_test("2", "4"), output_test("3", "3")];
+    let mut runs = 0;
+    let mut runner = FakeRunner(|request: &RunRequest| {
+        runs += 1;
+        Ok(report(std::str::from_utf8(&request.stdin).unwrap()))
+    });
+    let answer = answer(&job(tests), &mut runner, &FakeCollector::default()).unwrap();
+    assert_eq!(verdict(&answer), (Verdict::WrongAnswer, "stdout".into()));
+    let Outcome::Verdict { cause: Some(cause), .. } = &answer.outcome else { panic!("{answer:?}") };
+    assert_eq!(cause.message, "test 2 of 3: line 1: expected \"4\", got \"2\"");
+    assert_eq!(runs, 2);
+    assert!((answer.usage.wall - 2.0).abs() < 1e-9, "the time of both runs");
+}
+
+#[test]
+fn a_failing_exit_in_a_test_run_gives_its_own_verdict() {
+    let tests = vec![output_test("1", "1"), output_test("2", "2")];
+    let mut runner = FakeRunner(|request: &RunRequest| {
+        let mut report = report("1");
+        if request.stdin == b"2" {
+            report.exit = Exit::Signal(11);
+        }
+        Ok(report)
+    });
+    let answer = answer(&job(tests), &mut runner, &FakeCollector::default()).unwrap();
+    assert_eq!(verdict(&answer), (Verdict::Signaled, "SIGSEGV".into()));
+    assert_eq!(answer.signal.as_deref(), Some("SIGSEGV"));
+}
+
+#[test]
+fn test_code_holds_fails_or_is_never_reached() {
+    let cases = [
+        (0, Some(true), Verdict::Ok, ""),
+        (1, Some(false), Verdict::WrongAnswer, "test_code"),
+        (0, Some(false), Verdict::WrongAnswer, "test_code"),
+        (0, None, Verdict::WrongAnswer, "not_reached"),
+        (1, None, Verdict::RuntimeError, "exit_status"),
+    ];
+    for (status, passed, expected, code) in cases {
+        let mut runner = FakeRunner(|request: &RunRequest| {
+            assert_eq!(request.test_code.as_deref(), Some("assert x"));
+            let mut report = report("");
+            (report.exit, report.test_passed) = (Exit::Code(status), passed);
+            Ok(report)
+        });
+        let answer =
+            answer(&job(vec![Test::Code { code: "assert x".into() }]), &mut runner, &FakeCollector::default()).unwrap();
+        assert_eq!(verdict(&answer), (expected, code.to_owned()), "{status} {passed:?}");
+    }
+}
+
+#[test]
+fn all_output_is_compared_and_little_is_recorded() {
+    let long = "0123456789".repeat(20_000);
+    let mut runner = FakeRunner(|request: &RunRequest| {
+        assert!(request.limits.output_kept >= 200_000);
+        Ok(report(&long))
+    });
+    let answer = answer(&job(vec![output_test("", &long)]), &mut runner, &FakeCollector::default()).unwrap();
+    assert_eq!(verdict(&answer).0, Verdict::Ok);
+    assert!(answer.stdout.truncated && answer.stdout.text.len() == 64 * 1024);
+}
+
+#[test]
+fn the_error_chain_reaches_the_verdict() {
+    let mut collected = nothing();
+    collected.error_chain = vec![ErrorLink { kind: "gaierror".into(), errno: Some(-3) }];
+    let collector = FakeCollector(std::sync::Mutex::new(Some(collected)));
+    let mut runner = FakeRunner(|_: &RunRequest| {
+        let mut report = report("");
+        report.exit = Exit::Code(1);
+        Ok(report)
+    });
+    let answer = answer(&job(Vec::new()), &mut runner, &collector).unwrap();
+    assert_eq!(verdict(&answer), (Verdict::Denied, "network".into()));
+}
+
+#[test]
+fn a_fault_is_no_answer() {
+    let mut runner = FakeRunner(|_: &RunRequest| Err(Fault::new(FaultKind::Worker, "died")));
+    assert!(answer(&job(Vec::new()), &mut runner, &FakeCollector::default()).is_err());
+}

@@ -1,0 +1,86 @@
+//! Counters that all threads of a run add to and the progress line reads.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use glasshouse_model::{Outcome, Verdict};
+
+/// What came of the rows of this command so far.
+#[derive(Default)]
+pub struct Tally {
+    verdicts: Mutex<BTreeMap<Verdict, u64>>,
+    faults: AtomicU64,
+    bad_rows: AtomicU64,
+    skipped: AtomicU64,
+    copied: AtomicU64,
+}
+
+impl Tally {
+    /// A row got its record.
+    pub fn recorded(&self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Verdict { verdict, .. } => {
+                *self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).entry(*verdict).or_default() += 1;
+            }
+            Outcome::Fault(_) => add(&self.faults),
+        }
+    }
+
+    /// A row could not be used.
+    pub fn bad_row(&self) {
+        add(&self.bad_rows);
+    }
+
+    /// A row had its record from an earlier command.
+    pub fn skipped(&self) {
+        add(&self.skipped);
+    }
+
+    /// A row got the answer of an identical job.
+    pub fn copied(&self) {
+        add(&self.copied);
+    }
+
+    /// The counters as they are now.
+    pub fn now(&self) -> Snapshot {
+        Snapshot {
+            verdicts: self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            faults: self.faults.load(Ordering::Relaxed),
+            bad_rows: self.bad_rows.load(Ordering::Relaxed),
+            skipped: self.skipped.load(Ordering::Relaxed),
+            copied: self.copied.load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn add(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The counters at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Rows by verdict.
+    pub verdicts: BTreeMap<Verdict, u64>,
+    /// Rows that ended in a fault.
+    pub faults: u64,
+    /// Rows that could not be used.
+    pub bad_rows: u64,
+    /// Rows that an earlier command had recorded.
+    pub skipped: u64,
+    /// Rows, among those with a verdict, that share an identical job's run.
+    pub copied: u64,
+}
+
+impl Snapshot {
+    /// Rows with a verdict.
+    pub fn judged(&self) -> u64 {
+        self.verdicts.values().sum()
+    }
+
+    /// Rows that are over, in whatever way, by this command.
+    pub fn over(&self) -> u64 {
+        self.judged() + self.faults + self.bad_rows
+    }
+}

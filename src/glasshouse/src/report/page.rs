@@ -1,0 +1,227 @@
+//! The page itself, written from top to bottom.
+
+use std::io::{self, Write};
+
+use super::escape::{html, json};
+use super::gather::{Card, Gathered, Group};
+use super::summary::Summary;
+use crate::text::{bytes, count, seconds};
+
+const CSS: &str = include_str!("page.css");
+const JS: &str = include_str!("page.js");
+/// A pane of glass with a line chart behind it.
+const LOGO: &str = "<svg viewBox='0 0 52 52' fill='none' stroke='currentColor' stroke-width='2.6' stroke-linecap='round' \
+    stroke-linejoin='round' aria-hidden='true'><path d='M6 22 26 6l20 16v22a2 2 0 0 1-2 2H8a2 2 0 0 1-2-2z'/>\
+    <path d='M13 37l8-9 7 5 11-13' stroke-width='3'/><path d='M6 22h40' opacity='.35'/></svg>";
+/// The stages with their colours and what they mean.
+const PHASES: [(&str, &str, &str); 6] = [
+    ("queue", "#a9b4c0", "from being read to having a worker"),
+    ("lease", "#7aa5c9", "until a cell and a zygote were ready"),
+    ("start", "#4a90a4", "until the program's first instruction"),
+    ("run", "#2f9e78", "the program itself"),
+    ("harvest", "#e0a458", "ending what is left, taking outputs out"),
+    ("check", "#c96f53", "decoding and checking pictures"),
+];
+
+/// Writes the page; `picture` gives a card's thumbnail as a `data:` address.
+pub fn write(
+    out: &mut impl Write,
+    summary: &Summary,
+    gathered: &Gathered,
+    cards: &[Card],
+    picture: impl Fn(&Card) -> Option<String>,
+) -> io::Result<()> {
+    let name = html(&summary.dataset);
+    write!(
+        out,
+        "<!doctype html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width,initial-scale=1'>\
+         <meta http-equiv=Content-Security-Policy content=\"default-src 'none'; img-src data: 'self' file:; \
+         style-src 'unsafe-inline'; script-src 'unsafe-inline'\"><title>{name} · Glasshouse</title>\n<style>\n{CSS}</style></head>\n<body><main>\n"
+    )?;
+    head(out, summary)?;
+    times(out, summary, gathered)?;
+    failures(out, &gathered.groups)?;
+    slowest(out, gathered)?;
+    sheet(out, cards, gathered, picture)?;
+    foot(out, summary)?;
+    write!(
+        out,
+        "</main>\n<dialog><div class=sample><div class=left></div><div class=right></div></div><div class=nav>\
+         <button data-by=-1 title='previous (←)'>‹</button><button data-by=1 title='next (→)'>›</button>\
+         <button data-close title='close (Esc)'>×</button></div></dialog>\n<script type=application/json id=rows>{}</script>\n\
+         <script>\n{JS}</script></body></html>\n",
+        json(&cards)
+    )
+}
+
+fn head(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    let versions = ["python", "matplotlib"].iter().filter_map(|name| {
+        summary.runtime.versions.get(*name).map(|version| format!(" · {name} {}", html(version)))
+    });
+    write!(
+        out,
+        "<header>{LOGO}<div><h1>{}</h1><p>{}{} · {}</p></div></header>\n",
+        html(&summary.dataset),
+        html(&summary.runtime.name),
+        versions.collect::<String>(),
+        html(&summary.backend.name),
+    )?;
+    let ok = summary.verdicts.get("ok").copied().unwrap_or_default();
+    let share = 100.0 * ok as f64 / summary.rows.max(1) as f64;
+    write!(out, "<section class=panel style='margin-top:22px'><div class=figures style='margin-top:0'>")?;
+    figure(out, &count(summary.rows), "rows")?;
+    figure(out, &format!("{share:.1} %"), "ok")?;
+    figure(out, &count(summary.pictures), "pictures")?;
+    if let Some(rate) = summary.rate {
+        let workers = if rate.workers == 1 { "1 worker".to_owned() } else { format!("{} workers", rate.workers) };
+        figure(out, &format!("{:.1}/s", rate.rows_per_second), &format!("rows, {workers}"))?;
+        figure(out, &seconds(rate.seconds), "in all")?;
+    }
+    figure(out, &seconds(summary.wall.p50), "median time")?;
+    write!(out, "</div><div class=bar>")?;
+    for (name, rows) in parts(summary) {
+        write!(out, "<i class=v-{name} style='flex-grow:{rows}' title='{name}: {}'></i>", count(rows))?;
+    }
+    write!(out, "</div><div class=chips>")?;
+    for (name, rows) in parts(summary) {
+        write!(out, "<button class='chip v-{name}' data-v={name} aria-pressed=false>{name} <b>{}</b></button>", count(rows))?;
+    }
+    writeln!(out, "</div></section>")
+}
+
+/// Verdicts with rows, most first but `ok` before all; then faults and bad rows.
+fn parts(summary: &Summary) -> Vec<(&'static str, u64)> {
+    let mut parts: Vec<_> = summary.verdicts.iter().map(|(name, rows)| (*name, *rows)).collect();
+    parts.sort_by_key(|(name, rows)| (*name != "ok", std::cmp::Reverse(*rows)));
+    parts.extend([("fault", summary.faults), ("bad_row", summary.bad_rows)]);
+    parts.retain(|(_, rows)| *rows > 0);
+    parts
+}
+
+fn figure(out: &mut impl Write, value: &str, name: &str) -> io::Result<()> {
+    write!(out, "<div><b>{value}</b><span>{name}</span></div>")
+}
+
+fn times(out: &mut impl Write, summary: &Summary, gathered: &Gathered) -> io::Result<()> {
+    let wall = &summary.wall;
+    write!(out, "<h2>Time</h2><div class=two><section class=panel><div class=times>")?;
+    for (name, value) in [("median", wall.p50), ("95th percentile", wall.p95), ("99th", wall.p99), ("mean", wall.mean)] {
+        write!(out, "<div><b>{}</b><span>{name}</span></div>", seconds(value))?;
+    }
+    let (least, greatest, bars) = gathered.wall.bars(36);
+    let highest = bars.iter().copied().max().unwrap_or_default().max(1) as f64;
+    write!(out, "</div><div class=bins>")?;
+    for rows in bars {
+        let height = if rows == 0 { 0.0 } else { (100.0 * rows as f64 / highest).max(3.0) };
+        write!(out, "<i style='height:{height:.1}%' title='{} rows'></i>", count(rows))?;
+    }
+    let ends = (seconds(least), seconds(greatest));
+    write!(out, "</div><div class=ends><span>{}</span><span>time on the clock, per run</span><span>{}</span></div></section>", ends.0, ends.1)?;
+    write!(out, "<section class=panel><div class=stack>")?;
+    let total: f64 = summary.phases.values().sum::<f64>().max(1e-9);
+    let mean = |name: &str| summary.phases.get(name).copied().unwrap_or_default();
+    for (name, colour, _) in PHASES {
+        let part = mean(name) / total;
+        write!(out, "<i style='--p:{colour};flex-grow:{:.5}' title='{name}'></i>", part.max(0.0))?;
+    }
+    write!(out, "</div><ul class=legend>")?;
+    for (name, colour, meaning) in PHASES {
+        write!(out, "<li><i style='--p:{colour}'></i>{name}<b>{}</b><span>{meaning}</span></li>", seconds(mean(name)))?;
+    }
+    writeln!(out, "</ul></section></div>")
+}
+
+fn failures(out: &mut impl Write, groups: &[Group]) -> io::Result<()> {
+    if groups.is_empty() {
+        return Ok(());
+    }
+    let mut groups: Vec<&Group> = groups.iter().collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.rows));
+    write!(out, "<h2>What went wrong<small>by verdict and cause</small></h2>")?;
+    for group in groups {
+        write!(
+            out,
+            "<details class='group v-{verdict}'><summary><span class=badge>{verdict}</span><code>{}</code><b>{}</b></summary>",
+            html(&group.code),
+            count(group.rows),
+            verdict = group.verdict,
+        )?;
+        for example in &group.examples {
+            write!(out, "<div class=example><code class=id>{}</code><p>{}</p>", html(&example.id), html(&example.message))?;
+            if !example.lines.is_empty() {
+                write!(out, "<pre>{}</pre>", html(&example.lines))?;
+            }
+            write!(out, "</div>")?;
+        }
+        writeln!(out, "</details>")?;
+    }
+    Ok(())
+}
+
+fn slowest(out: &mut impl Write, gathered: &Gathered) -> io::Result<()> {
+    if gathered.slowest.len() < 4 {
+        return Ok(());
+    }
+    write!(
+        out,
+        "<h2>Slowest rows</h2><section class='panel scroll'><table><tr><th>row<th>verdict<th class=n>time<th class=n>memory"
+    )?;
+    for slow in &gathered.slowest {
+        write!(
+            out,
+            "<tr><td><code>{}</code><td><span class='badge v-{verdict}'>{verdict}</span><td class=n>{}<td class=n>{}",
+            html(&slow.id),
+            seconds(slow.wall),
+            bytes(slow.memory),
+            verdict = slow.verdict,
+        )?;
+    }
+    writeln!(out, "</table></section>")
+}
+
+fn sheet(
+    out: &mut impl Write,
+    cards: &[Card],
+    gathered: &Gathered,
+    picture: impl Fn(&Card) -> Option<String>,
+) -> io::Result<()> {
+    let rows = gathered.rows();
+    let note = if (cards.len() as u64) < rows {
+        format!("<small>an even sample: {} of {}</small>", cards.len(), count(rows))
+    } else {
+        String::new()
+    };
+    write!(
+        out,
+        "<h2>Rows{note}</h2><div class=tools><input id=search type=search placeholder='filter by id, verdict or cause  ( / )' \
+         aria-label=filter><span id=shown></span></div><div class=sheet>\n"
+    )?;
+    for card in cards {
+        write!(out, "<button class='card v-{}'>", card.verdict)?;
+        match picture(card) {
+            Some(address) => write!(out, "<div class=frame><img loading=lazy alt='' src='{address}'></div>")?,
+            None => {
+                let said = card.cause.as_ref().map(|(_, message)| message.as_str()).unwrap_or_default();
+                let said = super::escape::head(said, 2, 90);
+                write!(out, "<div class='frame none'><div><b>{}</b>{}</div></div>", card.verdict, html(&said))?;
+            }
+        }
+        writeln!(
+            out,
+            "<div class=under><b title='{id}'>{id}</b><span>{}</span></div></button>",
+            seconds(card.wall),
+            id = html(&card.id)
+        )?;
+    }
+    writeln!(out, "</div>")
+}
+
+fn foot(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    let layers: Vec<String> = summary.backend.layers.iter().map(|layer| html(layer)).collect();
+    write!(out, "<footer>Glasshouse {} · behind {}", summary.glasshouse, layers.join(", "))?;
+    if !summary.backend.missing.is_empty() {
+        let missing: Vec<String> = summary.backend.missing.iter().map(|layer| html(layer)).collect();
+        write!(out, " · <b>without {}</b>", missing.join(", "))?;
+    }
+    writeln!(out, " · image <code>{}</code></footer>", html(summary.runtime.image.get(..12).unwrap_or_default()))
+}

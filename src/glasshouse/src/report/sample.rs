@@ -1,0 +1,74 @@
+//! An even sample of a stream whose length is not known, in bounded memory.
+
+/// Keeps every n-th item, with n doubled whenever too many are kept.
+#[derive(Clone, Debug)]
+pub struct Sample<T> {
+    kept: Vec<T>,
+    most: usize,
+    stride: u64,
+    seen: u64,
+}
+
+impl<T> Sample<T> {
+    /// A sample of at most `most` items, and at least half as many if there are enough.
+    pub fn new(most: usize) -> Self {
+        Self { kept: Vec::new(), most: most.max(2), stride: 1, seen: 0 }
+    }
+
+    /// Offers an item; it is made only if it is kept for now.
+    pub fn offer(&mut self, make: impl FnOnce() -> T) {
+        let place = self.seen;
+        self.seen += 1;
+        if !place.is_multiple_of(self.stride) {
+            return;
+        }
+        if self.kept.len() == self.most {
+            let mut index = 0;
+            self.kept.retain(|_| {
+                index += 1;
+                index % 2 == 1
+            });
+            self.stride *= 2;
+            if !place.is_multiple_of(self.stride) {
+                return;
+            }
+        }
+        self.kept.push(make());
+    }
+
+    /// Items that were offered.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// The sample, in the order of the stream.
+    pub fn into_kept(self) -> Vec<T> {
+        self.kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_stream_is_sampled_evenly() {
+        let mut sample = Sample::new(10);
+        for item in 0..1000_u64 {
+            sample.offer(|| item);
+        }
+        assert_eq!(sample.seen(), 1000);
+        let kept = sample.into_kept();
+        assert!((5..=10).contains(&kept.len()), "{kept:?}");
+        let gaps: Vec<u64> = kept.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(gaps.iter().all(|gap| *gap == gaps[0]), "{kept:?}");
+        assert!(*kept.last().unwrap() >= 800, "{kept:?}");
+    }
+
+    #[test]
+    fn a_short_stream_is_kept_whole() {
+        let mut sample = Sample::new(10);
+        (0..10).for_each(|item| sample.offer(|| item));
+        assert_eq!(sample.into_kept(), (0..10).collect::<Vec<_>>());
+    }
+}

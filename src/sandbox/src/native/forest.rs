@@ -1,0 +1,194 @@
+//! Which zygote a job forks from, and when a new one is worth making.
+//!
+//! A job gets the zygote that has loaded the most of what the job imports, among those that were asked
+//! to load nothing which the job would not load itself. So a job never finds more loaded than its own
+//! imports bring, and jobs with different imports share what they have in common.
+
+use std::collections::{BTreeSet, HashMap};
+
+/// Most zygotes of one worker; the one unused for longest goes first.
+const MOST_ZYGOTES: usize = 16;
+/// A set of imports is worth a zygote of its own when it comes this often.
+const WORTH_A_ZYGOTE: u32 = 2;
+/// Most sets whose number of appearances is remembered.
+const MOST_REMEMBERED: usize = 1024;
+
+/// The zygotes of one worker; `Z` is a handle to a process.
+#[derive(Debug)]
+pub(crate) struct Forest<Z> {
+    nodes: Vec<Node<Z>>,
+    seen: HashMap<Vec<String>, u32>,
+    clock: u64,
+    /// Names that zygotes were asked to load and that are no modules (`from a import function`).
+    absent: BTreeSet<String>,
+    /// Top-level names of modules that zygotes may load.
+    warm: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+struct Node<Z> {
+    handle: Z,
+    requested: BTreeSet<String>,
+    loaded: BTreeSet<String>,
+    used: u64,
+}
+
+/// What to do for a job.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Choice {
+    /// Fork from the zygote at this place.
+    Fork(usize),
+    /// First let the zygote at this place grow one that loads these modules too.
+    Grow(usize, Vec<String>),
+}
+
+impl<Z> Forest<Z> {
+    /// A forest of one: the base zygote, which has loaded `loaded`.
+    pub(crate) fn new(base: Z, loaded: Vec<String>, warm: &[String]) -> Self {
+        let base = Node { handle: base, requested: BTreeSet::new(), loaded: loaded.into_iter().collect(), used: 0 };
+        Self { nodes: vec![base], seen: HashMap::new(), clock: 0, absent: BTreeSet::new(), warm: warm.iter().cloned().collect() }
+    }
+
+    /// The zygote at a place that [`Forest::choose`] gave.
+    pub(crate) fn handle(&mut self, place: usize) -> &mut Z {
+        self.clock += 1;
+        self.nodes[place].used = self.clock;
+        &mut self.nodes[place].handle
+    }
+
+    /// What to do for a job that imports `imports`.
+    pub(crate) fn choose(&mut self, imports: &[String]) -> Choice {
+        let wanted: BTreeSet<&String> = 
+            imports.iter().filter(|name| self.is_warm(name) && !self.absent.contains(*name)).collect();
+        let implied = self.implied(&wanted);
+        let best = self.best(&wanted, &implied);
+        let missing: Vec<String> =
+            wanted.iter().filter(|name| !self.nodes[best].loaded.contains(**name)).map(|name| (*name).clone()).collect();
+        if missing.is_empty() || self.appearances(&missing) < WORTH_A_ZYGOTE {
+            return Choice::Fork(best);
+        }
+        Choice::Grow(best, missing)
+    }
+
+    /// Adds a zygote that grew from the one at `parent`; gives back those that have to go for it.
+    pub(crate) fn add(&mut self, parent: usize, missing: &[String], loaded: Vec<String>, handle: Z) -> Vec<Z> {
+        let loaded: BTreeSet<String> = loaded.into_iter().collect();
+        let (modules, absent): (Vec<_>, Vec<_>) = missing.iter().cloned().partition(|name| loaded.contains(name));
+        if self.absent.len() < MOST_REMEMBERED {
+            self.absent.extend(absent);
+        }
+        let mut requested = self.nodes[parent].requested.clone();
+        requested.extend(modules);
+        self.clock += 1;
+        self.nodes.push(Node { handle, requested, loaded, used: self.clock });
+        let mut gone = Vec::new();
+        while self.nodes.len() > MOST_ZYGOTES {
+            // Never the base, which is at place 0.
+            let oldest = (1..self.nodes.len()).min_by_key(|place| self.nodes[*place].used);
+            let Some(oldest) = oldest else { break };
+            gone.push(self.nodes.remove(oldest).handle);
+        }
+        gone
+    }
+
+    fn is_warm(&self, name: &str) -> bool {
+        name.split('.').next().is_some_and(|top| self.warm.contains(top))
+    }
+
+    /// Everything that importing `wanted` is known to load: what zygotes within it have loaded.
+    fn implied<'s>(&'s self, wanted: &BTreeSet<&'s String>) -> BTreeSet<&'s String> {
+        let mut implied: BTreeSet<&'s String> = wanted.clone();
+        loop {
+            let before = implied.len();
+            for node in &self.nodes {
+                if node.requested.iter().all(|name| implied.contains(name)) {
+                    implied.extend(&node.loaded);
+                }
+            }
+            if implied.len() == before {
+                return implied;
+            }
+        }
+    }
+
+    fn best(&self, wanted: &BTreeSet<&String>, implied: &BTreeSet<&String>) -> usize {
+        let fits = |node: &Node<Z>| node.requested.iter().all(|name| implied.contains(name));
+        let known = |node: &Node<Z>| wanted.iter().filter(|name| node.loaded.contains(**name)).count();
+        let places = (0..self.nodes.len()).filter(|place| fits(&self.nodes[*place]));
+        // Among equals the one that has loaded more: it has been warmed further.
+        places.max_by_key(|place| (known(&self.nodes[*place]), self.nodes[*place].loaded.len())).unwrap_or(0)
+    }
+
+    fn appearances(&mut self, missing: &[String]) -> u32 {
+        if self.seen.len() >= MOST_REMEMBERED {
+            self.seen.clear();
+        }
+        let count = self.seen.entry(missing.to_vec()).or_insert(0);
+        *count += 1;
+        *count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn forest() -> Forest<&'static str> {
+        let mut forest = Forest::new("base", names("os"), &names("numpy matplotlib scipy pandas"));
+        forest.add(0, &names("numpy"), names("os numpy"), "numpy");
+        forest.add(0, &names("matplotlib.pyplot"), names("os numpy matplotlib matplotlib.pyplot matplotlib.lines"), "pyplot");
+        forest
+    }
+
+    #[test]
+    fn a_job_gets_the_most_that_its_own_imports_bring() {
+        let mut forest = forest();
+        assert_eq!(forest.choose(&names("json")), Choice::Fork(0));
+        assert_eq!(forest.choose(&names("numpy")), Choice::Fork(1));
+        assert_eq!(forest.choose(&names("numpy matplotlib.pyplot matplotlib.lines")), Choice::Fork(2));
+        assert_eq!(forest.choose(&names("matplotlib.pyplot")), Choice::Fork(2));
+    }
+
+    #[test]
+    fn nothing_that_the_job_does_not_import_is_loaded() {
+        let mut forest = forest();
+        // numpy alone must not bring pyplot along.
+        assert_eq!(forest.choose(&names("numpy scipy.stats")), Choice::Fork(1));
+    }
+
+    #[test]
+    fn the_second_appearance_is_worth_a_zygote() {
+        let mut forest = forest();
+        let imports = names("matplotlib.pyplot scipy.stats turtle");
+        assert_eq!(forest.choose(&imports), Choice::Fork(2));
+        assert_eq!(forest.choose(&imports), Choice::Grow(2, names("scipy.stats")));
+        forest.add(2, &names("scipy.stats"), names("os numpy matplotlib matplotlib.pyplot scipy scipy.stats"), "stats");
+        assert_eq!(forest.choose(&imports), Choice::Fork(3));
+    }
+
+    #[test]
+    fn a_name_that_is_no_module_is_tried_once() {
+        let mut forest = forest();
+        let imports = names("pandas pandas.read_csv");
+        let first = forest.choose(&imports);
+        assert!(matches!(first, Choice::Fork(_)), "{first:?}");
+        let Choice::Grow(place, missing) = forest.choose(&imports) else { panic!("no zygote grown") };
+        forest.add(place, &missing, names("os numpy pandas"), "pandas");
+        assert_eq!(forest.choose(&imports), Choice::Fork(3));
+        assert_eq!(forest.choose(&names("pandas")), Choice::Fork(3));
+    }
+
+    #[test]
+    fn the_forest_stays_small() {
+        let mut forest = forest();
+        for index in 0..40 {
+            forest.add(0, &[format!("pandas.m{index}")], names("os"), "more");
+        }
+        assert_eq!(forest.nodes.len(), MOST_ZYGOTES);
+        assert_eq!(forest.nodes[0].handle, "base");
+    }
+}

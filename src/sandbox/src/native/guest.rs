@@ -1,0 +1,118 @@
+//! The guest's two artifacts, embedded, and how they reach a sandbox.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use glasshouse_model::Digest;
+use rustix::fs::{MemfdFlags, SealFlags};
+
+/// The worker's init: a static program.
+static GUEST: &[u8] = include_bytes!(env!("GLASSHOUSE_GUEST"));
+/// The library that an interpreter loads.
+static JAIL: &[u8] = include_bytes!(env!("GLASSHOUSE_JAIL"));
+const JAIL_NAME: &str = "libglasshouse_jail.so";
+
+/// The guest program as a sealed file in memory, which nobody can change and nobody has to clean up.
+#[derive(Debug)]
+pub(crate) struct GuestProgram(OwnedFd);
+
+impl GuestProgram {
+    pub(crate) fn load() -> io::Result<Self> {
+        let file = rustix::fs::memfd_create("glasshouse-guest", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        let mut writer = fs::File::from(file);
+        writer.write_all(GUEST)?;
+        let file = OwnedFd::from(writer);
+        rustix::fs::fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+        Ok(Self(file))
+    }
+
+    /// A path by which this process can start it.
+    pub(crate) fn path(&self) -> PathBuf {
+        format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
+    }
+}
+
+/// A runtime's driver: what its zygote runs, laid out in a folder that workers mount read-only.
+#[derive(Clone, Debug)]
+pub struct Driver {
+    folder: PathBuf,
+    digest: Digest,
+}
+
+impl Driver {
+    /// Lays out `files` (by relative path) and the jail library under `cache`, once for each content.
+    pub fn lay_out(files: &BTreeMap<String, Vec<u8>>, cache: &Path) -> io::Result<Self> {
+        let mut files = files.clone();
+        files.insert(JAIL_NAME.to_owned(), JAIL.to_vec());
+        let parts = files.iter().flat_map(|(path, bytes)| [path.as_bytes(), bytes.as_slice()]);
+        let digest = Digest::of_parts(parts);
+        let folder = cache.join("drivers").join(&digest.hex()[..16]);
+        if !folder.is_dir() {
+            let partial = cache.join("drivers").join(format!("{}.{}", &digest.hex()[..16], std::process::id()));
+            write_all(&partial, &files)?;
+            // Another process may have been faster with the same content.
+            if fs::rename(&partial, &folder).is_err() {
+                fs::remove_dir_all(&partial)?;
+            }
+        }
+        Ok(Self { folder, digest })
+    }
+
+    /// Where it lies.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Hash of all its files and of the jail library.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+}
+
+fn write_all(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> io::Result<()> {
+    create_readable(folder)?;
+    for (path, bytes) in files {
+        let target = folder.join(path);
+        if let Some(parent) = target.parent() {
+            create_readable(parent)?;
+        }
+        fs::write(&target, bytes)?;
+        fs::set_permissions(&target, Permissions::from_mode(0o644))?;
+    }
+    Ok(())
+}
+
+/// Workers run as users of their own, so everything in the driver is readable by all.
+fn create_readable(folder: &Path) -> io::Result<()> {
+    if !folder.is_dir() {
+        fs::create_dir_all(folder)?;
+        fs::set_permissions(folder, Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guest_is_static_and_the_jail_asks_for_no_symbol() {
+        let listed = |bytes: &[u8], option: &str| {
+            let file = std::env::temp_dir().join(format!("glasshouse-symbols-{}-{option}", std::process::id()));
+            fs::write(&file, bytes).unwrap();
+            let output = std::process::Command::new("readelf").arg(option).arg(&file).output().unwrap();
+            fs::remove_file(&file).unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert!(!listed(GUEST, "-d").contains("NEEDED"));
+        assert!(!listed(JAIL, "-d").contains("NEEDED"));
+        let symbols = listed(JAIL, "--dyn-syms");
+        assert!(symbols.contains("gh_fork"), "{symbols}");
+        let undefined: Vec<&str> = symbols.lines().filter(|line| line.contains(" UND ") && !line.contains(" 0: ")).collect();
+        assert!(undefined.is_empty(), "{undefined:?}");
+    }
+}

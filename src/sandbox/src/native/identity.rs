@@ -1,0 +1,80 @@
+//! Which users a worker's processes are, inside and outside.
+
+use std::fs;
+use std::io;
+
+/// The user and group that a job sees itself as.
+pub(crate) const JOB_USER: u32 = 1000;
+
+/// First host id of the ranges that root gives to workers, far above any account.
+const FIRST_RANGE: u32 = 1_500_000_000;
+const RANGE: u32 = 65_536;
+const RANGES: u32 = 40_000;
+
+/// How a worker's user namespace maps to the host.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Identity {
+    /// Root gives the worker a range of ids that nobody else has.
+    Range {
+        /// The host id of the worker's id 0.
+        first: u32,
+    },
+    /// An ordinary user has one id to give: its own.
+    Single {
+        /// That id.
+        user: u32,
+        /// Its group.
+        group: u32,
+    },
+}
+
+impl Identity {
+    /// The identity of the `number`th worker of this process.
+    pub(crate) fn of_worker(number: u64) -> Self {
+        let user = rustix::process::geteuid();
+        if !user.is_root() {
+            return Self::Single { user: user.as_raw(), group: rustix::process::getegid().as_raw() };
+        }
+        // Neighbouring pids get ranges far apart, so that two commands at once rarely meet.
+        let slot = (u64::from(std::process::id()) * 251 + number) % u64::from(RANGES);
+        Self::Range { first: FIRST_RANGE + slot as u32 * RANGE }
+    }
+
+    /// The id inside that init and zygotes have.
+    pub(crate) fn worker_user(self) -> u32 {
+        match self {
+            Self::Range { .. } => 0,
+            Self::Single { .. } => JOB_USER,
+        }
+    }
+
+    /// Writes the maps of the process `pid`, which has just made a user namespace.
+    pub(crate) fn map(self, pid: u32) -> io::Result<()> {
+        let write = |file: &str, text: &str| {
+            let path = format!("/proc/{pid}/{file}");
+            fs::write(&path, text).map_err(|error| io::Error::new(error.kind(), format!("write {path}: {error}")))
+        };
+        match self {
+            Self::Range { first } => {
+                write("uid_map", &format!("0 {first} {RANGE}"))?;
+                write("gid_map", &format!("0 {first} {RANGE}"))
+            }
+            Self::Single { user, group } => {
+                write("setgroups", "deny")?;
+                write("uid_map", &format!("{JOB_USER} {user} 1"))?;
+                write("gid_map", &format!("{JOB_USER} {group} 1"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_stay_inside_the_id_space() {
+        let last = u64::from(FIRST_RANGE) + u64::from(RANGES) * u64::from(RANGE);
+        assert!(last < u64::from(u32::MAX));
+    }
+}

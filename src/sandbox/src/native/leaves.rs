@@ -1,0 +1,65 @@
+//! Cgroup leaves that are made, and removed, off the path of jobs.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use super::cgroup::{Leaf, Tree};
+
+/// Leaves that are ready ahead, for all workers together.
+const SPARE: usize = 4;
+
+/// Makes leaves ahead in one thread and removes used ones in another.
+#[derive(Debug)]
+pub(crate) struct Leaves {
+    ready: std::sync::Mutex<Receiver<std::io::Result<Leaf>>>,
+    used: Option<Sender<Leaf>>,
+    remover: Option<JoinHandle<()>>,
+}
+
+impl Leaves {
+    /// Starts both threads.
+    pub(crate) fn new(tree: Arc<Tree>) -> std::io::Result<Self> {
+        let (made, ready) = sync_channel(SPARE);
+        let (used, left) = channel();
+        let maker = Arc::clone(&tree);
+        thread::Builder::new().name("leaf-maker".into()).spawn(move || make(&maker, &made))?;
+        // The remover holds the tree, so that the tree's own end comes after the last leaf's.
+        let remover = thread::Builder::new().name("leaf-remover".into()).spawn(move || remove(left, &tree))?;
+        Ok(Self { ready: std::sync::Mutex::new(ready), used: Some(used), remover: Some(remover) })
+    }
+
+    /// A fresh leaf.
+    pub(crate) fn take(&self) -> std::io::Result<Leaf> {
+        let ready = self.ready.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        ready.recv().unwrap_or_else(|_| Err(std::io::Error::other("the maker of cgroups has ended")))
+    }
+
+    /// Gives a used leaf back, whose processes are dead.
+    pub(crate) fn give_back(&self, leaf: Leaf) {
+        if let Some(used) = &self.used {
+            // The remover lives as long as this sender.
+            let _ = used.send(leaf);
+        }
+    }
+}
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        self.used = None;
+        if let Some(remover) = self.remover.take() {
+            // A panic there has been reported by the thread itself.
+            let _ = remover.join();
+        }
+    }
+}
+
+fn make(tree: &Tree, made: &SyncSender<std::io::Result<Leaf>>) {
+    while made.send(tree.leaf()).is_ok() {}
+}
+
+fn remove(left: Receiver<Leaf>, _tree: &Tree) {
+    for leaf in left {
+        leaf.remove();
+    }
+}

@@ -1,0 +1,140 @@
+//! The supervisor's side of one zygote.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use glasshouse_model::Limits;
+use rustix::fs::{Mode, OFlags};
+use serde::{Deserialize, Serialize};
+
+use super::cells::Cell;
+use super::channel::{Channel, channel};
+use super::identity::JOB_USER;
+
+/// Importing everything cold from a slow disk takes this long at the very most.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A zygote of this worker.
+#[derive(Debug)]
+pub(crate) struct Zygote {
+    channel: Channel,
+}
+
+/// What a zygote says.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Answer {
+    /// It has loaded these modules and waits.
+    Ready { ready: Vec<String> },
+    /// The job's own time has begun.
+    Started {
+        #[serde(rename = "started")]
+        _at: f64,
+    },
+    /// The job's main process has ended.
+    Ended { status: i32, cpu: f64, peak: u64 },
+    /// Something of ours did not work.
+    Failed { failed: String },
+}
+
+/// A request to run; the descriptors go beside it in the order that the driver's zygote.py states.
+#[derive(Serialize)]
+struct Run<'a> {
+    op: &'static str,
+    user: u32,
+    limits: Vec<(u32, u64)>,
+    has: &'a [&'static str],
+}
+
+/// What a job's child is given.
+pub(crate) struct Inputs<'a> {
+    pub(crate) payload: OwnedFd,
+    pub(crate) stdin: OwnedFd,
+    pub(crate) stdout: OwnedFd,
+    pub(crate) stderr: OwnedFd,
+    pub(crate) birthplace: Option<BorrowedFd<'a>>,
+    pub(crate) tasks: Vec<BorrowedFd<'a>>,
+}
+
+impl Zygote {
+    /// The base zygote behind `channel`; `filter` is the seccomp program for its jobs.
+    pub(crate) fn configure(channel: Channel, filter: &OwnedFd) -> io::Result<(Self, Vec<String>)> {
+        channel.send(br#"{"op":"configure"}"#, &[filter.as_fd()])?;
+        Self { channel }.ready()
+    }
+
+    /// Lets it fork a zygote that loads `modules` too; the new one and all that it has loaded.
+    pub(crate) fn grow(&self, modules: &[String]) -> io::Result<(Self, Vec<String>)> {
+        let (ours, theirs) = channel()?;
+        let request = serde_json::json!({"op": "grow", "modules": modules}).to_string();
+        self.channel.send(request.as_bytes(), &[theirs.as_fd()])?;
+        drop(theirs);
+        Self { channel: ours }.ready()
+    }
+
+    fn ready(self) -> io::Result<(Self, Vec<String>)> {
+        match self.answer(Instant::now() + PATIENCE)? {
+            Answer::Ready { ready } => Ok((self, ready)),
+            other => Err(io::Error::other(format!("expected a zygote to be ready, it says {other:?}"))),
+        }
+    }
+
+    /// Asks for a job in `cell`. The answers are Started and Ended, or Failed.
+    pub(crate) fn run(&self, cell: &Cell, inputs: &Inputs<'_>, limits: &Limits, cgroup: bool) -> io::Result<()> {
+        let mut has = Vec::new();
+        let mut descriptors =
+            vec![inputs.payload.as_fd(), inputs.stdin.as_fd(), inputs.stdout.as_fd(), inputs.stderr.as_fd()];
+        descriptors.extend(cell.namespaces.iter().map(AsFd::as_fd));
+        if let Some(ruleset) = &cell.ruleset {
+            has.push("ruleset");
+            descriptors.push(ruleset.as_fd());
+        }
+        if let Some(birthplace) = inputs.birthplace {
+            has.push("cgroup");
+            descriptors.push(birthplace);
+        }
+        descriptors.extend(&inputs.tasks);
+        let request = Run { op: "run", user: JOB_USER, limits: resource_limits(limits, cgroup), has: &has };
+        self.channel.send(&serde_json::to_vec(&request)?, &descriptors)
+    }
+
+    /// The next answer.
+    pub(crate) fn answer(&self, deadline: Instant) -> io::Result<Answer> {
+        let message = self.channel.receive_until(deadline)?;
+        serde_json::from_slice(&message.bytes)
+            .map_err(|error| io::Error::other(format!("a zygote says {:?}: {error}", message.text())))
+    }
+}
+
+impl AsFd for Zygote {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.channel.as_fd()
+    }
+}
+
+/// Per-process limits. They back the cgroup up, and stand in for it where the user allowed that.
+fn resource_limits(limits: &Limits, cgroup: bool) -> Vec<(u32, u64)> {
+    let cpu = limits.cpu.as_secs() + 2;
+    let mut list = vec![
+        (libc::RLIMIT_CORE, 0),
+        (libc::RLIMIT_CPU, cpu),
+        (libc::RLIMIT_FSIZE, limits.disk),
+        (libc::RLIMIT_NOFILE, 1024),
+        (libc::RLIMIT_MEMLOCK, 64 << 10),
+        (libc::RLIMIT_MSGQUEUE, 800 << 10),
+        (libc::RLIMIT_NICE, 0),
+        (libc::RLIMIT_RTPRIO, 0),
+        (libc::RLIMIT_SIGPENDING, 1024),
+    ];
+    if !cgroup {
+        list.push((libc::RLIMIT_DATA, limits.memory));
+        list.push((libc::RLIMIT_NPROC, limits.processes + 8));
+    }
+    list
+}
+
+/// Standard input that is empty from the start.
+pub(crate) fn no_input() -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open("/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?)
+}
