@@ -6,6 +6,7 @@ python=/usr/bin/python3.11
 packages=/usr/local/lib/python3.11/dist-packages
 
 ln -s ../../bin/python3.11 /usr/local/bin/python
+rm -rf /usr/local/share/man
 
 # Matplotlib writes MP4 through whatever `ffmpeg` the PATH holds; this wheel carries a static one.
 for binary in "$packages"/imageio_ffmpeg/binaries/ffmpeg-*; do
