@@ -1,4 +1,5 @@
 //! The helper as a process: what it answers, how it dies, and what is made of that.
+#![allow(clippy::unwrap_used)] // a panic is how a test fails
 
 use std::fs::File;
 use std::io::Write;
