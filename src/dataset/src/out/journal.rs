@@ -68,7 +68,7 @@ impl Journal {
         let path = out.join(JOURNAL);
         let db = Connection::open(&path).map_err(|error| DatasetError::journal(&path, error))?;
         let journal = Self { db, path };
-        journal.run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-2048; PRAGMA mmap_size=0;")?;
+        journal.run("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-512; PRAGMA mmap_size=0;")?;
         journal.check(journal.db.busy_timeout(Duration::from_secs(10)))?;
         Ok(journal)
     }
@@ -79,7 +79,7 @@ impl Journal {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let usable = |db: Connection| -> rusqlite::Result<Connection> {
             db.busy_timeout(Duration::from_secs(10))?;
-            db.execute_batch("PRAGMA cache_size=-1024; PRAGMA mmap_size=0;")?;
+            db.execute_batch("PRAGMA cache_size=-256; PRAGMA mmap_size=0;")?;
             db.query_row("SELECT count(*) FROM files", [], |_| Ok(()))?;
             Ok(db)
         };
