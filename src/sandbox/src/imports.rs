@@ -10,7 +10,7 @@ const MOST_MODULES: usize = 128;
 /// Dotted names of the modules that statements at the top level import, in order, without repetition.
 ///
 /// `from a import b` gives `a` and `a.b`, since `b` may be a module; loading treats it leniently.
-pub(crate) fn imports(code: &str) -> Vec<String> {
+pub fn imports(code: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     if code.len() > LONGEST {
         return found;

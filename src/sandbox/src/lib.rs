@@ -10,5 +10,6 @@ mod run;
 pub mod seccomp;
 mod sys;
 
+pub use imports::imports;
 pub use native::{Driver, Pool, PoolConfig, StartError, Worker};
 pub use run::{Disk, Exit, Output, RunReport, RunRequest, Stop, Timing};
