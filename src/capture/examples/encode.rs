@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use glasshouse_capture::{Client, HelperCommand, encode_png, helper};
+use glasshouse_model::Fault;
 use rustix::fs::{MemfdFlags, memfd_create};
 
 const ROUNDS: u32 = 20;
@@ -23,7 +24,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
     let mut client =
         Client::new(HelperCommand { program: std::env::current_exe()?, args: vec!["check-helper".into()] });
-    println!("a helper starts in {:.1} ms, confined by {:?}", milliseconds(started), client.start()?);
+    let layers = client.start().map_err(told)?.join(", ");
+    println!("a helper starts in {:.1} ms, confined by {layers}", milliseconds(started));
     println!("{:>11} {:>9} {:>9} {:>9} {:>10} {:>10}", "pixels", "theirs", "ours", "encode", "by helper", "check");
     for path in arguments.map(PathBuf::from) {
         measure(&mut client, &path)?;
@@ -47,7 +49,7 @@ fn measure(client: &mut Client, path: &PathBuf) -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
     let mut ours = Vec::new();
     for _ in 0..ROUNDS {
-        ours = client.encode(&raw, width, height)?.png;
+        ours = client.encode(&raw, width, height).map_err(told)?.png;
     }
     let by_helper = milliseconds(started) / f64::from(ROUNDS);
     if image::load_from_memory(&ours)?.to_rgba8() != picture {
@@ -56,7 +58,7 @@ fn measure(client: &mut Client, path: &PathBuf) -> Result<(), Box<dyn Error>> {
 
     let (file, started) = (File::open(path)?, Instant::now());
     for _ in 0..ROUNDS {
-        client.check(&file, Some("png"))?;
+        client.check(&file, Some("png")).map_err(told)?;
     }
     let check = milliseconds(started) / f64::from(ROUNDS);
     let (theirs, ours) = (theirs.len() / 1024, ours.len() / 1024);
@@ -65,6 +67,10 @@ fn measure(client: &mut Client, path: &PathBuf) -> Result<(), Box<dyn Error>> {
         format!("{width}x{height}")
     );
     Ok(())
+}
+
+fn told(fault: Fault) -> String {
+    fault.message
 }
 
 fn milliseconds(since: Instant) -> f64 {

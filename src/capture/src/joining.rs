@@ -74,9 +74,10 @@ impl<'a> Joining<'a> {
         let path = capture.written.as_deref().and_then(|written| self.path_of(written));
         let origin = capture.origin;
         if let Some(pixels) = &capture.pixels {
+            let facts = capture.facts.take();
             if self.has_room() {
                 let mut figure = self.pixels(pixels)?;
-                (figure.origin, figure.facts) = (Some(origin.clone()), capture.facts.take());
+                (figure.origin, figure.facts) = (Some(origin.clone()), facts);
                 self.push_figure(figure);
             }
         } else if let Some(error) = capture.error {

@@ -95,7 +95,9 @@ impl Store {
     pub fn put(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
         let digest = Digest::of(bytes);
         let path = self.path_of(digest);
-        if !path.exists() {
+        // After a power cut an object that no record names yet may be there by name and not by content.
+        let whole = fs::metadata(&path).is_ok_and(|metadata| metadata.len() == bytes.len() as u64);
+        if !whole {
             let (temporary, mut file) = self.temporary()?;
             let written = file.write_all(bytes).map_err(|error| StoreError::new("write", &path, error));
             self.finish(&temporary, &path, written)?;
@@ -206,6 +208,17 @@ mod tests {
             store.open_object(digest).unwrap().read_to_end(&mut kept).unwrap();
             assert!(kept == bytes);
         }
+    }
+
+    #[test]
+    fn an_object_that_a_power_cut_emptied_is_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let path = store.path_of(store.put(b"glass").unwrap());
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "").unwrap();
+        store.put(b"glass").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"glass");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::OnceLock;
 
@@ -75,10 +76,33 @@ fn results(how: &str) -> BTreeMap<String, String> {
     text.lines().filter_map(|line| line.split_once('\t')).map(|(name, result)| (name.into(), result.into())).collect()
 }
 
+/// Uses processor time without end; the limit is set as for each file, only lower.
+fn spin() -> ExitCode {
+    let limited = glasshouse_capture::helper::confine().is_ok()
+        && setrlimit(Resource::Cpu, Rlimit { current: Some(1), maximum: None }).is_ok();
+    while limited {
+        std::hint::spin_loop();
+    }
+    ExitCode::FAILURE
+}
+
+/// Asks for more memory than the helper may have.
+fn grow() -> ExitCode {
+    let grew = |bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok();
+    let (before, confined) = (grew(8 << 30), glasshouse_capture::helper::confine().is_ok());
+    if before && confined && grew(1 << 30) && !grew(8 << 30) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn status_of(how: &str) -> std::process::ExitStatus {
+    Command::new(std::env::current_exe().expect("own program")).arg(how).status().expect("a child")
+}
+
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("attempt-free") => return attempt_all(false),
         Some("attempt-confined") => return attempt_all(true),
+        Some("spin") => return spin(),
+        Some("grow") => return grow(),
         _ => {}
     }
     let free = results("attempt-free");
@@ -90,5 +114,9 @@ fn main() -> ExitCode {
         assert_eq!(confined[name], "no", "the confined helper could {name}");
         println!("a helper cannot {name} ... ok");
     }
+    assert_eq!(status_of("spin").signal(), Some(libc::SIGXCPU), "processor time is not limited");
+    println!("a helper cannot use processor time without end ... ok");
+    assert!(status_of("grow").success(), "memory is not limited, or not for this test");
+    println!("a helper cannot use memory without end ... ok");
     ExitCode::SUCCESS
 }

@@ -138,4 +138,28 @@ mod tests {
         assert!(check_bytes(&[1, 2, 3, 0, 255], "pdf").problem.unwrap().contains("something else"));
         assert_eq!(check_bytes(b"a,b\n1,2\n", "csv"), Checked::of_type("text/csv"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(which in 0..STARTS.len(), rest in proptest::collection::vec(0_u8.., 0..600)) {
+            let (start, extension) = STARTS[which];
+            let checked = check_bytes(&[start, &rest].concat(), extension);
+            proptest::prop_assert!(!checked.media_type.is_empty());
+        }
+    }
+
+    const STARTS: [(&[u8], &str); 12] = [
+        (b"", "png"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x09\0\0\0\x09\x08\x02\0\0\0", "png"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF\0", "jpg"),
+        (b"GIF89a\x04\0\x04\0\x80\0\0", "gif"),
+        (b"RIFF\x40\0\0\0WEBPVP8L", "webp"),
+        (b"BM\x40\0\0\0\0\0\0\0", "bmp"),
+        (b"II*\0\x08\0\0\0", "tiff"),
+        (b"<svg ", "svg"),
+        (b"\x1f\x8b\x08\0", "svgz"),
+        (b"%PDF-1.4 startxref", "pdf"),
+        (b"%!PS-Adobe", "eps"),
+        (b"\0\0\0\x10ftypisom\0\0\0\0\0\0\0\x40moov", "mp4"),
+    ];
 }

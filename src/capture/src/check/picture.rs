@@ -234,6 +234,16 @@ mod tests {
     }
 
     #[test]
+    fn bombs_of_other_formats_are_refused_too() {
+        let gif = b"GIF89a\xff\xff\xff\xff\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\xff\xff\xff\xff\0\x02\x02D\x01\0;";
+        assert!(check_bytes(gif, "gif").problem.is_some());
+        let mut bmp = encoded(ImageFormat::Bmp);
+        bmp[18..22].copy_from_slice(&60_000_u32.to_le_bytes());
+        bmp[22..26].copy_from_slice(&60_000_u32.to_le_bytes());
+        assert!(check_bytes(&bmp, "bmp").problem.is_some());
+    }
+
+    #[test]
     fn compressed_text_is_not_blown_up() {
         let text = [b"Comment\0\0".as_slice(), &zipped(&vec![b'a'; 64 << 20])].concat();
         let before = std::time::Instant::now();

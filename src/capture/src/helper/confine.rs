@@ -113,7 +113,7 @@ fn filter_system_calls() -> Result<(), ConfineError> {
     let filter = SeccompFilter::new(rules, deny, SeccompAction::Allow, arch);
     let program: BpfProgram =
         filter.and_then(TryInto::try_into).map_err(|error: seccompiler::BackendError| failed(error.to_string()))?;
-    seccompiler::apply_filter(&program).map_err(|error| failed(error.to_string()))
+    seccompiler::apply_filter_all_threads(&program).map_err(|error| failed(error.to_string()))
 }
 
 /// Reading, answering, memory without execution, time, and ending. Nothing that takes a path or makes a descriptor
