@@ -174,7 +174,36 @@ fn parse<T: serde::de::DeserializeOwned>(json: &[u8]) -> Result<T, ContractError
     if json.len() as u64 > JSON_LIMIT {
         return Err(ContractError::TooLarge(json.len()));
     }
-    serde_json::from_slice(json).map_err(|error| ContractError::Shape(error.to_string()))
+    let value = serde_json::from_slice(json).or_else(|_| serde_json::from_slice(&without_lone_surrogates(json)));
+    value.map_err(|error| ContractError::Shape(error.to_string()))
+}
+
+/// Python's strings may hold half a surrogate pair (a file name that is not UTF-8, say) and its JSON then does too,
+/// which no Rust string can hold: each half that stands alone becomes U+FFFD.
+fn without_lone_surrogates(json: &[u8]) -> Vec<u8> {
+    let mut mended = json.to_vec();
+    let mut at = 0;
+    while at < json.len() {
+        if json[at] != b'\\' {
+            at += 1;
+            continue;
+        }
+        at += match escaped(json, at) {
+            Some(0xd800..=0xdbff) if matches!(escaped(json, at + 6), Some(0xdc00..=0xdfff)) => 12,
+            Some(0xd800..=0xdfff) => {
+                mended[at..at + 6].copy_from_slice(b"\\ufffd");
+                6
+            }
+            _ => 2,
+        };
+    }
+    mended
+}
+
+/// The code unit of the escape `\uXXXX` that starts at an offset.
+fn escaped(json: &[u8], at: usize) -> Option<u16> {
+    let digits = json.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
 /// A string of at most `limit` bytes; a longer one is cut at a character and marked.
@@ -285,6 +314,15 @@ mod tests {
         assert!(parse_error(b"[]").is_err());
         assert_eq!(parse_overflow(br#"{"figures": 12}"#), Ok(12));
         assert_eq!(parse_failure(br#"{"error": "E: x", "traceback": ""}"#).unwrap(), "E: x");
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_does_not_lose_the_record() {
+        let json = br#"{"origin": {"call": "a\ud83d\ude00b", "path": "\udcff\\ud800.png\ud800", "format": "\ud800\ud83d\ude00"}}"#;
+        let origin = parse_capture(json).unwrap().origin;
+        assert_eq!(origin.call, "a\u{1f600}b");
+        assert_eq!(origin.path.as_deref(), Some("\u{fffd}\\ud800.png\u{fffd}"));
+        assert_eq!(origin.format.as_deref(), Some("\u{fffd}\u{1f600}"));
     }
 
     #[test]

@@ -1,4 +1,7 @@
 //! Lists a dead work folder by descriptor, within bounds on entries, depth, name bytes and time.
+//!
+//! A file with several names (hard links) is taken under each: they cannot reach out of the run's own file
+//! system, which nothing here leaves, and a script may well link its picture to a second name.
 
 use std::collections::BTreeMap;
 use std::ffi::CString;

@@ -80,10 +80,12 @@ fn results(how: &str) -> BTreeMap<String, String> {
 fn spin() -> ExitCode {
     let limited = glasshouse_capture::helper::confine().is_ok()
         && setrlimit(Resource::Cpu, Rlimit { current: Some(1), maximum: None }).is_ok();
-    while limited {
+    if !limited {
+        return ExitCode::FAILURE;
+    }
+    loop {
         std::hint::spin_loop();
     }
-    ExitCode::FAILURE
 }
 
 /// Asks for more memory than the helper may have.

@@ -72,7 +72,6 @@ pub fn check_file(mut file: &File, extension: Option<&str>) -> io::Result<Checke
         Kind::Svg => vector::check(file, false)?,
         Kind::SvgCompressed => vector::check(file, true)?,
         Kind::Pdf => document::check_pdf(file, size)?,
-        Kind::PostScript => document::check_postscript(file, size)?,
         Kind::Mp4 => movie::check_mp4(file, size)?,
         Kind::Other(media_type) => Checked::of_type(media_type),
     };
