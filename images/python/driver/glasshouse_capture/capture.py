@@ -4,7 +4,7 @@ import os
 import traceback
 import weakref
 
-from . import animation, facts, forking, quiet, records, render, tail, targets
+from . import animation, facts, forking, quiet, records, render, settled, tail, targets
 
 originals = {}  # the unwrapped functions of matplotlib, by our names
 
@@ -125,6 +125,13 @@ def _redraw(pending):
     figure, call = pending.figure, pending.call
 
     def draw(sink):
+        if settled.is_settled(figure):
+            with settled.without_the_idle_pass(figure):
+                save(sink)
+        else:
+            save(sink)
+
+    def save(sink):
         if call == "savefig":
             originals["savefig"](figure, sink, format="png", **kwargs)
         elif call == "print_figure":

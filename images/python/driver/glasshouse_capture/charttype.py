@@ -60,8 +60,8 @@ def _touching(found, bars):
 
 
 def _distribution(found, kinds, _containers):
-    areas = sum(kind in ("PolyCollection", "FillBetweenPolyCollection") for kind in kinds)
-    if areas and "FillBetweenPolyCollection" not in kinds:
+    areas = [entry for entry in found if entry["kind"] in ("PolyCollection", "FillBetweenPolyCollection")]
+    if areas and all(entry["mirrored"] for entry in areas):
         return "violin"
     shapes = sum(kind == "PathPatch" for kind in kinds)
     short = sum(entry["kind"] == "line" and entry["npoints"] in (0, 1, 2, 5) for entry in found)

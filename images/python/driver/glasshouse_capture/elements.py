@@ -54,8 +54,9 @@ def containers(axes):
 
 
 def _bar_values(container):
-    across = container.orientation == "horizontal"
-    return bounded.numbers(bar.get_width() if across else bar.get_height()
+    """The bars' lengths; a bar in a 3D axes has none to tell."""
+    getter = "get_width" if container.orientation == "horizontal" else "get_height"
+    return bounded.numbers(getattr(bar, getter)() if hasattr(bar, getter) else None
                            for bar in container.patches[:bounded.ITEMS])
 
 
@@ -77,9 +78,25 @@ def collections(axes):
         elif "ContourSet" in kind:
             entry.update(filled=bool(collection.filled), levels=bounded.numbers(collection.levels))
         else:
-            entry.update(npaths=len(collection.get_paths()))
+            entry.update(npaths=len(collection.get_paths()), mirrored=_is_mirrored(collection))
         found.append(entry)
     return found
+
+
+def _is_mirrored(collection):
+    """Whether an area lies alike on both sides of a straight line, as a violin does."""
+    paths = collection.get_paths()
+    if "PolyCollection" not in type(collection).__name__ or not paths or len(paths[0].vertices) < 9:
+        return False
+    corners = numpy.asarray(paths[0].vertices, dtype=float)
+    half = (len(corners) - 1) // 2
+    there, back = corners[1:half], corners[half + 1:2 * half][::-1]
+    for along, across in ((0, 1), (1, 0)):
+        middle = there[:, across] + back[:, across]
+        if numpy.allclose(there[:, along], back[:, along]) and numpy.ptp(there[:, across]) > 0 \
+                and numpy.ptp(middle) <= 1e-9 * max(1.0, float(numpy.abs(middle).max())):
+            return True
+    return False
 
 
 def images(axes):

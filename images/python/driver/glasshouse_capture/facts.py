@@ -36,7 +36,7 @@ def of_figure(figure, pixels):
         "facecolor": bounded.colour(figure.get_facecolor()),
         "layout": None if engine is None else type(engine).__name__,
         "naxes": len(axes),
-        "axes": [_axes(one, id(one) in colorbars) for one in axes[:bounded.ITEMS]],
+        "axes": [_axes_safely(one, id(one) in colorbars) for one in axes[:bounded.ITEMS]],
         "texts": elements.texts([text for text in figure.texts if text is not figure._suptitle]),
         "legends": [_legend(legend) for legend in figure.legends[:bounded.ITEMS]],
     }
@@ -53,6 +53,14 @@ def _colorbars(figure):
             bar = getattr(artist, "colorbar", None)
             if bar is not None and getattr(bar, "ax", None) is not None:
                 yield bar
+
+
+def _axes_safely(axes, is_colorbar):
+    """One odd axes must not cost the facts of the others."""
+    try:
+        return _axes(axes, is_colorbar)
+    except Exception as error:
+        return {"chart": "unknown", "error": bounded.text(f"{type(error).__name__}: {error}")}
 
 
 def _axes(axes, is_colorbar):
