@@ -13,20 +13,24 @@ const ATTEMPTS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Waits for the supervisor's end, then removes `folders`.
-pub(crate) fn run(folders: Vec<String>) -> Step<()> {
+pub(crate) fn run(folders: &[String]) -> Step<()> {
     // A Ctrl-C at the terminal reaches the whole group; the janitor's work comes after it.
     // SAFETY: no pointers.
     unsafe { libc::setsid() };
     let mut byte = [0_u8; 1];
     // SAFETY: a live buffer; the pipe never carries data, so this returns at its end.
     while unsafe { libc::read(0, byte.as_mut_ptr().cast(), 1) } > 0 {}
-    let mut left: Vec<PathBuf> = folders.into_iter().map(PathBuf::from).collect();
+    let mut left: Vec<PathBuf> = folders.iter().map(PathBuf::from).collect();
     for _ in 0..ATTEMPTS {
         left.retain(|folder| !remove(folder));
         if left.is_empty() {
-            return Ok(());
+            break;
         }
         thread::sleep(PAUSE);
+    }
+    // The family's folder, where it is empty and ours to remove; a delegated one is not.
+    for family in folders.iter().filter_map(|folder| Path::new(folder).parent()) {
+        let _ = std::fs::remove_dir(family);
     }
     Ok(())
 }

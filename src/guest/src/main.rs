@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let result = match arguments.next().as_deref() {
         Some("worker") => worker::Plan::parse(arguments).and_then(|plan| worker::run(&plan)),
-        Some("janitor") => janitor::run(arguments.collect()),
+        Some("janitor") => janitor::run(&arguments.collect::<Vec<_>>()),
         _ => Err("this program is started by glasshouse, not by hand".to_owned()),
     };
     match result {

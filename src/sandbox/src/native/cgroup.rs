@@ -18,6 +18,10 @@ pub(crate) use layout::Layout;
 /// The name of our folder under each hierarchy; below it one folder for each supervisor.
 pub(crate) const FAMILY: &str = "glasshouse";
 
+/// How many trees this process has made: each has a folder of its own, so that one pool's end (or a
+/// probe by `doctor`) takes no other pool's leaves away.
+static TREES: AtomicU64 = AtomicU64::new(0);
+
 /// This supervisor's part of the cgroup tree.
 #[derive(Debug)]
 pub(crate) struct Tree {
@@ -30,10 +34,11 @@ impl Tree {
     /// Makes the supervisor's folder(s), after removing those that dead supervisors left.
     pub(crate) fn new() -> io::Result<Self> {
         let layout = Layout::find()?;
-        let name = supervisor_name(std::process::id());
+        let tree = TREES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{}-{tree}", supervisor_name(std::process::id()));
         for root in layout.roots() {
             reap_dead(&root);
-            fs::create_dir_all(root.join(&name))?;
+            make_folder(&root.join(&name))?;
         }
         layout.delegate(&name)?;
         Ok(Self { layout, name, next: AtomicU64::new(0) })
@@ -60,8 +65,17 @@ impl Drop for Tree {
     fn drop(&mut self) {
         for folder in self.folders() {
             remove_tree(&folder);
+            if let Some(family) = folder.parent().filter(|_| rustix::process::geteuid().is_root()) {
+                // Root makes it again at will; an ordinary user was given it. Busy: another command lives.
+                let _ = fs::remove_dir(family);
+            }
         }
     }
+}
+
+/// Another command that ends may remove the parent between its making and ours, so twice.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder).or_else(|_| fs::create_dir_all(folder))
 }
 
 /// Names a supervisor by its pid and its start time, so that a reused pid is not taken for it.
@@ -80,7 +94,7 @@ fn reap_dead(root: &Path) {
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let pid = name.split('-').next().and_then(|pid| pid.parse().ok());
-        if pid.is_some_and(|pid| supervisor_name(pid) != name) {
+        if pid.is_some_and(|pid| !name.starts_with(&format!("{}-", supervisor_name(pid)))) {
             remove_tree(&entry.path());
         }
     }

@@ -28,9 +28,14 @@ struct Header<'a> {
 struct CaptureOptions {
     max_figures: u32,
     max_pixels: u64,
+    /// The program as tracebacks name it, for the line of each capture.
+    main_file: String,
+    /// Whether nothing that the program can influence runs after it.
+    tail: bool,
 }
 
-const OPTIONS: CaptureOptions = CaptureOptions { max_figures: 256, max_pixels: 64 << 20 };
+const MAX_FIGURES: u32 = 256;
+const MAX_PIXELS: u64 = 64 << 20;
 
 /// Writes the payload: length of the header (8 bytes, little endian), the header, the contents.
 pub(super) fn payload(request: &RunRequest, script: &str, nonce: &str) -> io::Result<OwnedFd> {
@@ -43,7 +48,12 @@ pub(super) fn payload(request: &RunRequest, script: &str, nonce: &str) -> io::Re
         args: &request.args,
         seed: request.seed,
         nonce,
-        capture: OPTIONS,
+        capture: CaptureOptions {
+            max_figures: MAX_FIGURES,
+            max_pixels: MAX_PIXELS,
+            main_file: format!("/work/{script}"),
+            tail: test.is_none(),
+        },
         files: request.files.keys().map(String::as_str).collect(),
         lengths: lengths.collect(),
     };

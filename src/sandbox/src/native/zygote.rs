@@ -117,7 +117,8 @@ impl AsFd for Zygote {
 fn resource_limits(limits: &Limits, cgroup: bool) -> Vec<(u32, u64)> {
     let cpu = limits.cpu.as_secs() + 2;
     let mut list = vec![
-        (libc::RLIMIT_CORE, 0),
+        // 1, not 0: no dump to a file either way, but 0 still starts a core_pattern program, on the host.
+        (libc::RLIMIT_CORE, 1),
         (libc::RLIMIT_CPU, cpu),
         (libc::RLIMIT_FSIZE, limits.disk),
         (libc::RLIMIT_NOFILE, 1024),

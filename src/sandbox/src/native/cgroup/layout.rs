@@ -75,8 +75,10 @@ impl Layout {
     }
 
     fn make_roots(&self) -> io::Result<()> {
+        // Threads of one process may probe at the same time.
+        let probe = format!("probe-{}-{:?}", std::process::id(), std::thread::current().id());
         for root in self.roots() {
-            let probe = root.join(format!("probe-{}", std::process::id()));
+            let probe = root.join(&probe);
             let made = fs::create_dir_all(&root).and_then(|()| fs::create_dir(&probe));
             made.map_err(|error| io::Error::new(error.kind(), format!("make a folder in {}: {error}", root.display())))?;
             fs::remove_dir(&probe)?;
