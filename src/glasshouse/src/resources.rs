@@ -1,6 +1,8 @@
 //! What is embedded in the command, so that one binary is enough: images, policies, the sample rows.
 
-use include_dir::{Dir, include_dir};
+use std::collections::BTreeMap;
+
+use include_dir::{Dir, DirEntry, include_dir};
 
 /// The runtimes' definitions and drivers: one folder each.
 pub static IMAGES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../images");
@@ -8,3 +10,44 @@ pub static IMAGES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../images
 pub static POLICIES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../policies");
 /// The rows of `glasshouse demo`.
 pub static DEMO: &str = include_str!("../../../fixtures/demo.jsonl");
+
+/// A runtime's driver: its files by their paths in the driver's folder.
+pub fn driver(runtime: &str) -> BTreeMap<String, Vec<u8>> {
+    let base = format!("{runtime}/driver");
+    let mut files = BTreeMap::new();
+    if let Some(folder) = IMAGES.get_dir(&base) {
+        collect(folder, &base, &mut files);
+    }
+    files
+}
+
+fn collect(folder: &Dir<'_>, base: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in folder.entries() {
+        match entry {
+            // Bytecode that a developer's own interpreter left is no part of the driver.
+            DirEntry::Dir(inner) if inner.path().ends_with("__pycache__") => {}
+            DirEntry::Dir(inner) => collect(inner, base, files),
+            DirEntry::File(file) => {
+                let path = file.path().strip_prefix(base).unwrap_or(file.path());
+                files.insert(path.to_string_lossy().into_owned(), file.contents().to_vec());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_driver_is_whole_and_clean() {
+        let files = driver("python");
+        assert!(
+            files.contains_key("start.py") && files.contains_key("glasshouse_driver/program.py"),
+            "{:?}",
+            files.keys()
+        );
+        assert!(files.keys().all(|path| path.ends_with(".py")), "{:?}", files.keys());
+        assert!(driver("cobol").is_empty());
+    }
+}

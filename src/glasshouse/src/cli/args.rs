@@ -199,7 +199,9 @@ pub struct DoctorArgs {
 
 /// `glasshouse images`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  glasshouse images list\n  glasshouse images build python\n  glasshouse images verify")]
+#[command(
+    after_help = "Examples:\n  glasshouse images list\n  glasshouse images build python\n  glasshouse images verify"
+)]
 pub struct ImagesArgs {
     /// What to do with the images.
     #[command(subcommand)]
@@ -228,7 +230,9 @@ pub enum ImagesAction {
 
 /// `glasshouse policy`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  glasshouse policy list\n  glasshouse policy show strict\n  glasshouse policy check mine.toml")]
+#[command(
+    after_help = "Examples:\n  glasshouse policy list\n  glasshouse policy show strict\n  glasshouse policy check mine.toml"
+)]
 pub struct PolicyArgs {
     /// What to do with policies.
     #[command(subcommand)]

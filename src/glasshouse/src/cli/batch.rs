@@ -59,7 +59,7 @@ impl Batch<'_> {
             eprintln!("{}: {} rows are recorded already; going on", out.display(), folder.resumed());
         }
         let stop = Stop::on_signals().map_err(|error| Failure::Host(format!("cannot watch for Ctrl-C: {error}")))?;
-        let ready = self.plan.ready(&self.cache, self.workers)?;
+        let ready = self.plan.ready(&self.cache)?;
         let mut progress = Progress::new(self.source.progress(), self.quiet);
         let shared = Arc::new(Shared {
             folder: Arc::clone(&folder),
@@ -97,11 +97,7 @@ impl Batch<'_> {
         if let Some(shard) = &self.shard {
             options.insert("shard".to_owned(), shard.clone());
         }
-        Ok(RunIdentity {
-            fingerprint: self.source.fingerprint().to_owned(),
-            dataset: self.name.clone(),
-            options,
-        })
+        Ok(RunIdentity { fingerprint: self.source.fingerprint().to_owned(), dataset: self.name.clone(), options })
     }
 }
 

@@ -6,6 +6,7 @@ use glasshouse_images::ImageError;
 use glasshouse_model::Fault;
 use thiserror::Error;
 
+use crate::glass::GlassError;
 use crate::pipeline::Halt;
 use crate::policies::PoliciesError;
 use crate::report::ReportError;
@@ -54,6 +55,15 @@ impl From<PoliciesError> for Failure {
 impl From<ImageError> for Failure {
     fn from(error: ImageError) -> Self {
         Self::Host(error.to_string())
+    }
+}
+
+impl From<GlassError> for Failure {
+    fn from(error: GlassError) -> Self {
+        match error {
+            GlassError::NoProfile { .. } => Self::Usage(error.to_string()),
+            _ => Self::Host(error.to_string()),
+        }
     }
 }
 

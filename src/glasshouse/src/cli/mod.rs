@@ -11,6 +11,7 @@ mod place;
 mod policy;
 mod report;
 mod run;
+mod save;
 mod setup;
 
 use std::process::ExitCode;

@@ -56,7 +56,10 @@ fn say_where(out: &Path, done: &Done) {
         eprintln!("  bad rows {}", out.join("bad_rows.jsonl").display());
     }
     if done.counts.faults > 0 {
-        eprintln!("  faults   {}; run the same command again to try these rows once more", out.join("faults.jsonl").display());
+        eprintln!(
+            "  faults   {}; run the same command again to try these rows once more",
+            out.join("faults.jsonl").display()
+        );
     }
     if let Some(report) = &done.report {
         eprintln!("  report   {}", report.display());

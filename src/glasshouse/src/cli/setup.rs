@@ -14,7 +14,7 @@ use super::args::Setup;
 use super::{Failure, place};
 use crate::glass::Glass;
 use crate::policies;
-use crate::resources::{DRIVER, IMAGES};
+use crate::resources::{IMAGES, driver};
 
 /// What is known before anything is built or started.
 pub(super) struct Plan {
@@ -74,21 +74,17 @@ impl Plan {
     }
 
     /// Builds the images that are missing, saying so, and starts the glass.
-    pub(super) fn ready(&self, cache: &Path, workers: usize) -> Result<Ready, Failure> {
-        let mut images = Vec::new();
+    pub(super) fn ready(&self, cache: &Path) -> Result<Ready, Failure> {
+        let policy = self.context.policies.get(&self.context.default_policy).map_err(policies::PoliciesError::from)?;
         let mut runtimes = BTreeMap::new();
+        let mut glass = Glass::default();
         for definition in &self.definitions {
             let image = ensure(definition, cache, &mut |line| eprintln!("{line}"))?;
-            let info = RuntimeInfo {
-                name: image.name.clone(),
-                image: image.digest.hex(),
-                versions: image.versions.clone(),
-            };
+            let info =
+                RuntimeInfo { name: image.name.clone(), image: image.digest.hex(), versions: image.versions.clone() };
             runtimes.insert(image.name.clone(), info);
-            images.push(image);
+            glass.add(image, &policy, &self.allow_missing, cache)?;
         }
-        let policy = self.context.policies.get(&self.context.default_policy).map_err(policies::PoliciesError::from)?;
-        let glass = Glass::new(images, &policy, &self.allow_missing, workers)?;
         Ok(Ready { glass, runtimes })
     }
 }
@@ -117,7 +113,8 @@ fn definition(folder: &Dir<'_>) -> Result<Definition, Failure> {
 
 fn for_rows(definition: &Definition) -> (String, RuntimeInfoForRows) {
     let image = definition.digest();
-    let driver = DRIVER.iter().flat_map(|(path, bytes)| [path.as_bytes(), *bytes]);
+    let files = driver(&definition.runtime.name);
+    let driver = files.iter().flat_map(|(path, bytes)| [path.as_bytes(), bytes.as_slice()]);
     // The driver lies beside the image, not in it, and what it does can change results as well.
     let whole = Digest::of_parts(std::iter::once(image.as_bytes().as_slice()).chain(driver));
     let languages = definition.runtime.languages.clone();
@@ -135,8 +132,9 @@ fn known_runtime(name: &str, runtimes: &BTreeMap<String, RuntimeInfoForRows>) ->
 
 fn layer(name: &str) -> Result<Requirement, Failure> {
     let known = || Requirement::ALL.map(Requirement::name).join(", ");
-    Requirement::from_name(name)
-        .ok_or_else(|| Failure::Usage(format!("--allow-missing {name}: there is no such layer; there are: {}", known())))
+    Requirement::from_name(name).ok_or_else(|| {
+        Failure::Usage(format!("--allow-missing {name}: there is no such layer; there are: {}", known()))
+    })
 }
 
 fn digest_of(policies: &PolicySet) -> Result<Digest, Failure> {

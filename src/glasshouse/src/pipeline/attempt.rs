@@ -1,11 +1,10 @@
 //! One job, from its runs to its answer: run, take out, judge.
 
-use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
 use glasshouse_capture::{Collected, Harvester, Inputs};
 use glasshouse_model::{
-    Artifact, BackendInfo, CaptureKind, Cause, ErrorInfo, Fault, Job, Limits, Outcome, Phases, Policy, Stream, Test, Usage, Verdict,
+    Artifact, BackendInfo, ErrorInfo, Fault, Job, Limits, Outcome, Phases, Stream, Test, Usage, Verdict,
 };
 use glasshouse_sandbox::{Exit, RunReport, RunRequest};
 
@@ -15,11 +14,11 @@ use crate::verdict::{Evidence, TestOutcome, judge, signal_name};
 
 /// What executes one run behind glass.
 pub trait Runner: Send {
-    /// Runs to the end; every process of the run is dead when this returns.
-    fn run(&mut self, policy: &Policy, request: &RunRequest) -> Result<RunReport, Fault>;
+    /// Runs `request`, which is one run of `job`, to the end; every process of the run is dead when this returns.
+    fn run(&mut self, job: &Job, request: &RunRequest) -> Result<RunReport, Fault>;
 
-    /// What confines the runs under this policy.
-    fn backend(&self, policy: &Policy) -> BackendInfo;
+    /// What confines the runs of this job.
+    fn backend(&self, job: &Job) -> BackendInfo;
 }
 
 /// What takes captures and files out of a run that is over.
@@ -86,46 +85,35 @@ impl Answer {
     }
 }
 
+/// The work folder as a program sees it.
+const WORK: &str = "/work";
+/// How Python names the code of a test in a traceback; images/python/driver compiles it under this name.
+const TEST_FRAME: &str = "File \"<tests>\"";
+
 /// Runs a job, once for each of its tests, until one run gives another verdict than `ok`.
 pub fn answer(job: &Job, runner: &mut dyn Runner, collector: &dyn Collector) -> Result<Answer, Fault> {
-    let mut whole = first_run(job, runner, collector)?;
+    let mut whole = one_run(job, 0, runner, collector)?;
     for index in 1..job.tests.len() {
         if !matches!(whole.outcome, Outcome::Verdict { verdict: Verdict::Ok, .. }) {
             break;
         }
-        let next = one_run(job, index, &[], runner, collector)?;
-        whole = joined(whole, next);
+        whole = joined(whole, one_run(job, index, runner, collector)?);
     }
     Ok(whole)
 }
 
-fn first_run(job: &Job, runner: &mut dyn Runner, collector: &dyn Collector) -> Result<Answer, Fault> {
-    one_run(job, 0, &job.capture, runner, collector)
-}
-
 /// One run: with the test of that index, if the job has tests.
-fn one_run(
-    job: &Job,
-    index: usize,
-    capture: &[CaptureKind],
-    runner: &mut dyn Runner,
-    collector: &dyn Collector,
-) -> Result<Answer, Fault> {
-    let test = job.tests.get(index);
-    let report = runner.run(&job.policy, &request(job, test))?;
-    let mut inputs: BTreeMap<&str, &[u8]> =
-        job.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
-    let RunReport { work, captures, script, .. } = report;
-    inputs.insert(&script, job.code.as_bytes());
-    let collected = collector.collect(work, captures, &inputs, &job.policy.limits)?;
+fn one_run(job: &Job, index: usize, runner: &mut dyn Runner, collector: &dyn Collector) -> Result<Answer, Fault> {
+    let report = runner.run(job, &request(job, job.tests.get(index)))?;
+    let inputs = inputs(job, &report.script);
+    let collected = collector.collect(report.work, report.captures, &inputs, &job.policy.limits)?;
+    let tests = job.tests.get(index).map_or(TestOutcome::NotJudged, |test| {
+        let ended = Ended { exit: report.exit, test_passed: report.test_passed, printed: &report.stdout.kept };
+        outcome_of_test(test, (index, job.tests.len()), &ended, collected.error.as_ref())
+    });
     // Later runs of the same program show the same pictures: those of the first are the row's.
-    let artifacts = if index == 0 { collected.artifacts } else { Vec::new() };
-    let tests = match test {
-        Some(test) => {
-            outcome_of_test(test, index, job.tests.len(), report.exit, report.test_passed, &report.stdout.kept, collected.error.as_ref())
-        }
-        None => TestOutcome::NotJudged,
-    };
+    let first = index == 0;
+    let artifacts = if first { collected.artifacts } else { Vec::new() };
     let (verdict, cause) = judge(&Evidence {
         exit: report.exit,
         stop: report.stop,
@@ -139,7 +127,7 @@ fn one_run(
         error: collected.error.as_ref(),
         chain: &collected.error_chain,
         artifacts: &artifacts,
-        capture,
+        capture: if first { &job.capture } else { &[] },
         tests: &tests,
     });
     let kept = job.policy.limits.output_kept;
@@ -147,6 +135,9 @@ fn one_run(
         Exit::Code(code) => (Some(code), None),
         Exit::Signal(number) => (None, Some(signal_name(number))),
     };
+    let timing = report.timing;
+    let harvest = timing.stop + collected.harvest_seconds;
+    let check = collected.check_seconds;
     Ok(Answer {
         outcome: Outcome::Verdict { verdict, cause },
         exit_code,
@@ -155,16 +146,15 @@ fn one_run(
         stdout: stream(&report.stdout, kept),
         stderr: stream(&report.stderr, kept),
         usage: report.usage,
-        phases: Phases {
-            queue: 0.0,
-            lease: report.timing.lease,
-            start: report.timing.start,
-            run: report.timing.run,
-            harvest: report.timing.stop + collected.harvest_seconds,
-            check: collected.check_seconds,
-        },
+        phases: Phases { queue: 0.0, lease: timing.lease, start: timing.start, run: timing.run, harvest, check },
         artifacts,
     })
+}
+
+/// What lies in the work folder before the program runs, which is no artifact while it stays as it is.
+fn inputs<'a>(job: &'a Job, script: &'a str) -> Inputs<'a> {
+    let files = job.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
+    Inputs { folder: WORK, files: files.chain([(script, job.code.as_bytes())]).collect() }
 }
 
 fn request(job: &Job, test: Option<&Test>) -> RunRequest {
@@ -189,38 +179,37 @@ fn request(job: &Job, test: Option<&Test>) -> RunRequest {
     }
 }
 
-fn outcome_of_test(
-    test: &Test,
-    index: usize,
-    count: usize,
+/// What of a run's end matters to its test.
+struct Ended<'a> {
     exit: Exit,
     test_passed: Option<bool>,
-    printed: &[u8],
-    error: Option<&ErrorInfo>,
-) -> TestOutcome {
-    match (test, exit, test_passed) {
-        (Test::Output { stdout, .. }, Exit::Code(0), _) => match compare::first_difference(stdout.as_bytes(), printed) {
-            None => TestOutcome::Held,
-            Some(difference) => TestOutcome::Failed(compare::cause(index, count, "stdout", &difference)),
-        },
-        (Test::Code { .. }, Exit::Code(0), Some(true)) => TestOutcome::Held,
-        (Test::Code { .. }, Exit::Code(0), None) => {
-            let message = "the program left before the test could run";
-            TestOutcome::Failed(compare::cause(index, count, "not_reached", message))
+    printed: &'a [u8],
+}
+
+/// What came of the test at `place` (its index, and how many there are).
+fn outcome_of_test(test: &Test, place: (usize, usize), ended: &Ended<'_>, error: Option<&ErrorInfo>) -> TestOutcome {
+    let failed = |code: &str, why: &str| TestOutcome::Failed(compare::cause(place.0, place.1, code, why));
+    match (test, ended.exit) {
+        (Test::Output { stdout, .. }, Exit::Code(0)) => {
+            match compare::first_difference(stdout.as_bytes(), ended.printed) {
+                None => TestOutcome::Held,
+                Some(difference) => failed("stdout", &difference),
+            }
         }
-        (Test::Code { .. }, _, Some(false)) => TestOutcome::Failed(failed_code(index, count, error)),
+        (Test::Code { .. }, Exit::Code(0)) if ended.test_passed == Some(true) => TestOutcome::Held,
+        (Test::Code { .. }, Exit::Code(0)) => failed("not_reached", "the program left before the test ran to its end"),
+        (Test::Code { .. }, Exit::Code(_)) => match error.filter(|error| error.traceback.contains(TEST_FRAME)) {
+            Some(error) => failed("test_code", &said(error)),
+            None => TestOutcome::NotJudged,
+        },
         // The program itself failed: its own verdict holds.
         _ => TestOutcome::NotJudged,
     }
 }
 
-fn failed_code(index: usize, count: usize, error: Option<&ErrorInfo>) -> Cause {
-    let message = match error {
-        Some(error) if error.message.is_empty() => error.kind.clone(),
-        Some(error) => format!("{}: {}", error.kind, error.message.lines().next().unwrap_or_default()),
-        None => "the test code did not run to its end".to_owned(),
-    };
-    compare::cause(index, count, "test_code", &message)
+fn said(error: &ErrorInfo) -> String {
+    let message = error.message.lines().next().unwrap_or_default();
+    if message.is_empty() { error.kind.clone() } else { format!("{}: {message}", error.kind) }
 }
 
 /// The answer after one more run of the same job.

@@ -10,7 +10,7 @@ const SHOWN: usize = 80;
 /// The first difference between what was printed and what was expected; `None` if there is none.
 ///
 /// White space at the end of each line, and empty lines at the end of the whole, do not count.
-pub fn first_difference(expected: &[u8], printed: &[u8]) -> Option<String> {
+pub(crate) fn first_difference(expected: &[u8], printed: &[u8]) -> Option<String> {
     let (wanted, got) = (lines(expected), lines(printed));
     let place = wanted.iter().zip(&got).position(|(want, have)| want != have);
     let place = place.or_else(|| (wanted.len() != got.len()).then(|| wanted.len().min(got.len())))?;
@@ -18,7 +18,7 @@ pub fn first_difference(expected: &[u8], printed: &[u8]) -> Option<String> {
 }
 
 /// The cause of a test that did not hold.
-pub fn cause(test: usize, tests: usize, code: &str, difference: &str) -> Cause {
+pub(crate) fn cause(test: usize, tests: usize, code: &str, difference: &str) -> Cause {
     Cause::new(code, format!("test {} of {tests}: {difference}", test + 1))
 }
 

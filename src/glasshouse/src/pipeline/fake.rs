@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 
 use glasshouse_capture::{Collected, Inputs};
-use glasshouse_model::{BackendInfo, Fault, Limits, Policy, Usage};
+use glasshouse_model::{BackendInfo, Fault, Job, Limits, Usage};
 use glasshouse_sandbox::{Disk, Exit, Output, RunReport, RunRequest, Timing};
 
 use super::attempt::{Collector, Runner};
@@ -34,11 +34,11 @@ pub(crate) fn report(stdout: &str) -> RunReport {
 pub(crate) struct FakeRunner<F>(pub(crate) F);
 
 impl<F: FnMut(&RunRequest) -> Result<RunReport, Fault> + Send> Runner for FakeRunner<F> {
-    fn run(&mut self, _policy: &Policy, request: &RunRequest) -> Result<RunReport, Fault> {
+    fn run(&mut self, _job: &Job, request: &RunRequest) -> Result<RunReport, Fault> {
         (self.0)(request)
     }
 
-    fn backend(&self, _policy: &Policy) -> BackendInfo {
+    fn backend(&self, _job: &Job) -> BackendInfo {
         BackendInfo { name: "fake".to_owned(), ..BackendInfo::default() }
     }
 }

@@ -93,12 +93,7 @@ pub enum End {
 ///
 /// When the user asks to stop, jobs that run get a few seconds; then this returns although their
 /// threads still wait, and the command is expected to end soon, which ends their sandboxes.
-pub fn drive(
-    shared: &Arc<Shared>,
-    source: Source,
-    runners: Vec<Box<dyn Runner>>,
-    mut tick: impl FnMut(&Tally),
-) -> End {
+pub fn drive(shared: &Arc<Shared>, source: Source, runners: Vec<Box<dyn Runner>>, mut tick: impl FnMut(&Tally)) -> End {
     let (tasks, queue) = mpsc::sync_channel(runners.len().max(1));
     let queue = Arc::new(Mutex::new(queue));
     let (alive, over) = mpsc::channel::<()>();

@@ -6,7 +6,7 @@ use glasshouse_model::Stream;
 use glasshouse_sandbox::Output;
 
 /// The first `most` bytes of a stream as text, and exactly where they are not UTF-8.
-pub fn stream(output: &Output, most: u64) -> Stream {
+pub(crate) fn stream(output: &Output, most: u64) -> Stream {
     let most = usize::try_from(most).unwrap_or(usize::MAX).min(output.kept.len());
     let mut kept = &output.kept[..most];
     let truncated = (kept.len() as u64) < output.total;

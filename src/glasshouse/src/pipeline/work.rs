@@ -82,8 +82,7 @@ fn run(shared: &Shared, runner: &mut dyn Runner, task: &Task) -> Result<Option<A
             // A worker that the same Ctrl-C ended is no fault worth a line.
             return Ok(None);
         }
-        let line =
-            FaultLine::now(task.placed.row.index, task.id.clone(), Some(task.job_id), before + attempt, &fault);
+        let line = FaultLine::now(task.placed.row.index, task.id.clone(), Some(task.job_id), before + attempt, &fault);
         shared.folder.fault(&line).map_err(storage)?;
         if attempt == ATTEMPTS {
             return given_up(shared, fault).map(Some);
@@ -120,7 +119,7 @@ fn record(shared: &Shared, runner: &dyn Runner, task: Task, answer: Answer) -> R
         job: task.job_id,
         outcome: answer.outcome,
         runtime: shared.runtimes.get(&task.job.runtime).cloned().unwrap_or_default(),
-        backend: runner.backend(&task.job.policy),
+        backend: runner.backend(&task.job),
         exit_code: answer.exit_code,
         signal: answer.signal,
         error: answer.error,

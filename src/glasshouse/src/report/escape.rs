@@ -1,7 +1,7 @@
 //! Text from samples and datasets, made harmless inside a page.
 
 /// Text as HTML text or attribute value.
-pub fn html(text: &str) -> String {
+pub(crate) fn html(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -20,13 +20,13 @@ pub fn html(text: &str) -> String {
 }
 
 /// JSON that may stand inside a `script` element: nothing in it can end the element.
-pub fn json(value: &impl serde::Serialize) -> String {
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
     let text = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
     text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026").replace('\u{2028}', "\\u2028")
 }
 
 /// At most `lines` lines and `bytes` bytes of a text, with a mark where it was cut.
-pub fn head(text: &str, lines: usize, bytes: usize) -> String {
+pub(crate) fn head(text: &str, lines: usize, bytes: usize) -> String {
     let mut end = text.len().min(bytes);
     while !text.is_char_boundary(end) {
         end -= 1;

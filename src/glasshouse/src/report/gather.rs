@@ -24,100 +24,100 @@ const OUTPUT: usize = 1_500;
 
 /// What the page shows of one row when it is opened.
 #[derive(Clone, Debug, Serialize)]
-pub struct Card {
+pub(crate) struct Card {
     /// The row's id.
-    pub id: String,
+    pub(crate) id: String,
     /// Its place in the dataset.
-    pub row: u64,
+    pub(crate) row: u64,
     /// Its verdict, or `fault`.
-    pub verdict: &'static str,
+    pub(crate) verdict: &'static str,
     /// The cause's code, and its sentence.
-    pub cause: Option<(String, String)>,
+    pub(crate) cause: Option<(String, String)>,
     /// Wall time in seconds.
-    pub wall: f64,
+    pub(crate) wall: f64,
     /// Processor time in seconds.
-    pub cpu: f64,
+    pub(crate) cpu: f64,
     /// Peak memory in bytes.
-    pub memory: u64,
+    pub(crate) memory: u64,
     /// The program, perhaps cut.
-    pub code: String,
+    pub(crate) code: String,
     /// The line in which it failed.
-    pub line: Option<u64>,
+    pub(crate) line: Option<u64>,
     /// The traceback, or what it wrote to stderr; perhaps cut.
-    pub error: String,
+    pub(crate) error: String,
     /// What it printed, perhaps cut.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// Name and size of each artifact, and what is wrong with it.
-    pub artifacts: Vec<(String, String, u64, Option<String>)>,
+    pub(crate) artifacts: Vec<(String, String, u64, Option<String>)>,
     /// Path of the first figure, relative to the page.
-    pub picture: Option<String>,
+    pub(crate) picture: Option<String>,
     /// Its size in pixels.
-    pub size: Option<(u32, u32)>,
+    pub(crate) size: Option<(u32, u32)>,
     /// Its hash.
     #[serde(skip)]
-    pub hash: Option<Digest>,
+    pub(crate) hash: Option<Digest>,
 }
 
 /// Failures with the same verdict and cause code.
 #[derive(Clone, Debug)]
-pub struct Group {
+pub(crate) struct Group {
     /// The verdict's name, or `fault`.
-    pub verdict: &'static str,
+    pub(crate) verdict: &'static str,
     /// The cause's code.
-    pub code: String,
+    pub(crate) code: String,
     /// Rows.
-    pub rows: u64,
+    pub(crate) rows: u64,
     /// The first few of them.
-    pub examples: Vec<Example>,
+    pub(crate) examples: Vec<Example>,
 }
 
 /// A row of a group.
 #[derive(Clone, Debug)]
-pub struct Example {
+pub(crate) struct Example {
     /// The row's id.
-    pub id: String,
+    pub(crate) id: String,
     /// The cause's sentence.
-    pub message: String,
+    pub(crate) message: String,
     /// The end of the traceback, or the beginning of stderr.
-    pub lines: String,
+    pub(crate) lines: String,
 }
 
 /// A slow row.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Slow {
+pub(crate) struct Slow {
     /// Seconds on the clock.
-    pub wall: f64,
+    pub(crate) wall: f64,
     /// The row's id.
-    pub id: String,
+    pub(crate) id: String,
     /// Its verdict.
-    pub verdict: &'static str,
+    pub(crate) verdict: &'static str,
     /// Its peak memory.
-    pub memory: u64,
+    pub(crate) memory: u64,
 }
 
 /// All that a report needs, of fixed size whatever the number of records.
 #[derive(Clone, Debug)]
-pub struct Gathered {
+pub(crate) struct Gathered {
     /// Rows by verdict.
-    pub verdicts: BTreeMap<Verdict, u64>,
+    pub(crate) verdicts: BTreeMap<Verdict, u64>,
     /// Rows that ended in a fault.
-    pub faults: u64,
+    pub(crate) faults: u64,
     /// Wall times.
-    pub wall: Histogram,
+    pub(crate) wall: Histogram,
     /// Sums of each phase.
-    pub phases: Phases,
+    pub(crate) phases: Phases,
     /// Pictures in all records.
-    pub pictures: u64,
+    pub(crate) pictures: u64,
     /// Artifacts in all records.
-    pub artifacts: u64,
+    pub(crate) artifacts: u64,
     /// Failures, by verdict and code.
-    pub groups: Vec<Group>,
+    pub(crate) groups: Vec<Group>,
     /// The slowest rows, slowest first.
-    pub slowest: Vec<Slow>,
+    pub(crate) slowest: Vec<Slow>,
     /// What ran the first record.
-    pub runtime: RuntimeInfo,
+    pub(crate) runtime: RuntimeInfo,
     /// What confined it.
-    pub backend: BackendInfo,
+    pub(crate) backend: BackendInfo,
     index: BTreeMap<(&'static str, String), usize>,
     samples: BTreeMap<&'static str, Sample<Card>>,
 }
@@ -143,7 +143,7 @@ impl Default for Gathered {
 
 impl Gathered {
     /// Adds a record.
-    pub fn add(&mut self, record: &Record) {
+    pub(crate) fn add(&mut self, record: &Record) {
         let verdict = verdict_name(record);
         if self.runtime.name.is_empty() {
             (self.runtime, self.backend) = (record.runtime.clone(), record.backend.clone());
@@ -165,12 +165,12 @@ impl Gathered {
     }
 
     /// Rows with a record.
-    pub fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.verdicts.values().sum::<u64>() + self.faults
     }
 
     /// The sampled rows in the order of the dataset.
-    pub fn take_cards(&mut self) -> Vec<Card> {
+    pub(crate) fn take_cards(&mut self) -> Vec<Card> {
         let samples = std::mem::take(&mut self.samples);
         let mut cards: Vec<Card> = samples.into_values().flat_map(Sample::into_kept).collect();
         cards.sort_by_key(|card| card.row);
@@ -192,12 +192,8 @@ impl Gathered {
         }
         let place = self.slowest.partition_point(|slow| slow.wall >= record.usage.wall);
         if place < SLOWEST {
-            let slow = Slow {
-                wall: record.usage.wall,
-                id: record.id.clone(),
-                verdict,
-                memory: record.usage.memory_peak,
-            };
+            let slow =
+                Slow { wall: record.usage.wall, id: record.id.clone(), verdict, memory: record.usage.memory_peak };
             self.slowest.insert(place, slow);
             self.slowest.truncate(SLOWEST);
         }
@@ -229,7 +225,9 @@ fn verdict_name(record: &Record) -> &'static str {
 
 fn cause(record: &Record) -> Option<(String, String)> {
     match &record.outcome {
-        Outcome::Verdict { cause, .. } => cause.as_ref().map(|cause| (cause.code.clone(), head(&cause.message, 3, 300))),
+        Outcome::Verdict { cause, .. } => {
+            cause.as_ref().map(|cause| (cause.code.clone(), head(&cause.message, 3, 300)))
+        }
         Outcome::Fault(fault) => Some((format!("{:?}", fault.kind).to_lowercase(), head(&fault.message, 6, 600))),
     }
 }
@@ -306,7 +304,8 @@ pub(crate) mod tests {
             backend: BackendInfo::default(),
             exit_code: Some(0),
             signal: None,
-            error: (verdict == Verdict::RuntimeError).then(|| ErrorInfo { traceback: "a\nb".into(), ..ErrorInfo::default() }),
+            error: (verdict == Verdict::RuntimeError)
+                .then(|| ErrorInfo { traceback: "a\nb".into(), ..ErrorInfo::default() }),
             stdout: Stream::default(),
             stderr: Stream::default(),
             usage: Usage { wall: row as f64, ..Usage::default() },

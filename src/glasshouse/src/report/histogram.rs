@@ -2,7 +2,7 @@
 
 /// Counts of times in classes that are 2 % wide, from 10 µs to beyond a day.
 #[derive(Clone, Debug, Default)]
-pub struct Histogram {
+pub(crate) struct Histogram {
     counts: Vec<u64>,
     total: u64,
     sum: f64,
@@ -14,7 +14,7 @@ const CLASSES: usize = 1200;
 
 impl Histogram {
     /// Adds a time in seconds.
-    pub fn add(&mut self, seconds: f64) {
+    pub(crate) fn add(&mut self, seconds: f64) {
         let class = ((seconds.max(LEAST) / LEAST).ln() / STEP.ln()) as usize;
         let class = class.min(CLASSES - 1);
         if self.counts.len() <= class {
@@ -26,7 +26,7 @@ impl Histogram {
     }
 
     /// The time below which this part (0 to 1) of all times lie, to 2 %.
-    pub fn percentile(&self, part: f64) -> f64 {
+    pub(crate) fn percentile(&self, part: f64) -> f64 {
         let wanted = (part * self.total as f64).ceil().max(1.0) as u64;
         let mut seen = 0;
         for (class, count) in self.counts.iter().enumerate() {
@@ -39,17 +39,17 @@ impl Histogram {
     }
 
     /// The mean, exactly.
-    pub fn mean(&self) -> f64 {
+    pub(crate) fn mean(&self) -> f64 {
         if self.total == 0 { 0.0 } else { self.sum / self.total as f64 }
     }
 
     /// How many times were added.
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.total
     }
 
     /// Counts in `bars` classes of equal ratio between the least and the greatest time, with both ends.
-    pub fn bars(&self, bars: usize) -> (f64, f64, Vec<u64>) {
+    pub(crate) fn bars(&self, bars: usize) -> (f64, f64, Vec<u64>) {
         let Some(first) = self.counts.iter().position(|count| *count > 0) else { return (0.0, 0.0, vec![0; bars]) };
         let last = self.counts.len() - 1;
         let width = (last - first + 1).div_ceil(bars).max(1);

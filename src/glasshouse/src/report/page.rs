@@ -24,7 +24,7 @@ const PHASES: [(&str, &str, &str); 6] = [
 ];
 
 /// Writes the page; `picture` gives a card's thumbnail as a `data:` address.
-pub fn write(
+pub(crate) fn write(
     out: &mut impl Write,
     summary: &Summary,
     gathered: &Gathered,
@@ -55,9 +55,9 @@ pub fn write(
 }
 
 fn head(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
-    let versions = ["python", "matplotlib"].iter().filter_map(|name| {
-        summary.runtime.versions.get(*name).map(|version| format!(" · {name} {}", html(version)))
-    });
+    let versions = ["python", "matplotlib"]
+        .iter()
+        .filter_map(|name| summary.runtime.versions.get(*name).map(|version| format!(" · {name} {}", html(version))));
     write!(
         out,
         "<header>{LOGO}<div><h1>{}</h1><p>{}{} · {}</p></div></header>\n",
@@ -84,7 +84,11 @@ fn head(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     }
     write!(out, "</div><div class=chips>")?;
     for (name, rows) in parts(summary) {
-        write!(out, "<button class='chip v-{name}' data-v={name} aria-pressed=false>{name} <b>{}</b></button>", count(rows))?;
+        write!(
+            out,
+            "<button class='chip v-{name}' data-v={name} aria-pressed=false>{name} <b>{}</b></button>",
+            count(rows)
+        )?;
     }
     writeln!(out, "</div></section>")
 }
@@ -105,7 +109,8 @@ fn figure(out: &mut impl Write, value: &str, name: &str) -> io::Result<()> {
 fn times(out: &mut impl Write, summary: &Summary, gathered: &Gathered) -> io::Result<()> {
     let wall = &summary.wall;
     write!(out, "<h2>Time</h2><div class=two><section class=panel><div class=times>")?;
-    for (name, value) in [("median", wall.p50), ("95th percentile", wall.p95), ("99th", wall.p99), ("mean", wall.mean)] {
+    for (name, value) in [("median", wall.p50), ("95th percentile", wall.p95), ("99th", wall.p99), ("mean", wall.mean)]
+    {
         write!(out, "<div><b>{}</b><span>{name}</span></div>", seconds(value))?;
     }
     let (least, greatest, bars) = gathered.wall.bars(36);
@@ -116,7 +121,11 @@ fn times(out: &mut impl Write, summary: &Summary, gathered: &Gathered) -> io::Re
         write!(out, "<i style='height:{height:.1}%' title='{} rows'></i>", count(rows))?;
     }
     let ends = (seconds(least), seconds(greatest));
-    write!(out, "</div><div class=ends><span>{}</span><span>time on the clock, per run</span><span>{}</span></div></section>", ends.0, ends.1)?;
+    write!(
+        out,
+        "</div><div class=ends><span>{}</span><span>time on the clock, per run</span><span>{}</span></div></section>",
+        ends.0, ends.1
+    )?;
     write!(out, "<section class=panel><div class=stack>")?;
     let total: f64 = summary.phases.values().sum::<f64>().max(1e-9);
     let mean = |name: &str| summary.phases.get(name).copied().unwrap_or_default();
@@ -147,7 +156,12 @@ fn failures(out: &mut impl Write, groups: &[Group]) -> io::Result<()> {
             verdict = group.verdict,
         )?;
         for example in &group.examples {
-            write!(out, "<div class=example><code class=id>{}</code><p>{}</p>", html(&example.id), html(&example.message))?;
+            write!(
+                out,
+                "<div class=example><code class=id>{}</code><p>{}</p>",
+                html(&example.id),
+                html(&example.message)
+            )?;
             if !example.lines.is_empty() {
                 write!(out, "<pre>{}</pre>", html(&example.lines))?;
             }

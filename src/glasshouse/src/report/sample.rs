@@ -2,23 +2,23 @@
 
 /// Keeps every n-th item, with n doubled whenever too many are kept.
 #[derive(Clone, Debug)]
-pub struct Sample<T> {
+pub(crate) struct Sample<T> {
     kept: Vec<T>,
     most: usize,
     stride: u64,
-    seen: u64,
+    offered: u64,
 }
 
 impl<T> Sample<T> {
     /// A sample of at most `most` items, and at least half as many if there are enough.
-    pub fn new(most: usize) -> Self {
-        Self { kept: Vec::new(), most: most.max(2), stride: 1, seen: 0 }
+    pub(crate) fn new(most: usize) -> Self {
+        Self { kept: Vec::new(), most: most.max(2), stride: 1, offered: 0 }
     }
 
     /// Offers an item; it is made only if it is kept for now.
-    pub fn offer(&mut self, make: impl FnOnce() -> T) {
-        let place = self.seen;
-        self.seen += 1;
+    pub(crate) fn offer(&mut self, make: impl FnOnce() -> T) {
+        let place = self.offered;
+        self.offered += 1;
         if !place.is_multiple_of(self.stride) {
             return;
         }
@@ -36,13 +36,8 @@ impl<T> Sample<T> {
         self.kept.push(make());
     }
 
-    /// Items that were offered.
-    pub fn seen(&self) -> u64 {
-        self.seen
-    }
-
     /// The sample, in the order of the stream.
-    pub fn into_kept(self) -> Vec<T> {
+    pub(crate) fn into_kept(self) -> Vec<T> {
         self.kept
     }
 }
@@ -57,7 +52,6 @@ mod tests {
         for item in 0..1000_u64 {
             sample.offer(|| item);
         }
-        assert_eq!(sample.seen(), 1000);
         let kept = sample.into_kept();
         assert!((5..=10).contains(&kept.len()), "{kept:?}");
         let gaps: Vec<u64> = kept.windows(2).map(|pair| pair[1] - pair[0]).collect();

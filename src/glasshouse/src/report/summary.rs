@@ -11,57 +11,57 @@ use super::{SECONDS_NOTE, WORKERS_NOTE};
 
 /// All figures of a run.
 #[derive(Clone, Debug, Serialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// The version of Glasshouse that wrote this.
-    pub glasshouse: &'static str,
+    pub(crate) glasshouse: &'static str,
     /// The inputs, as the user named them.
-    pub dataset: String,
+    pub(crate) dataset: String,
     /// Hash of the inputs.
-    pub fingerprint: String,
+    pub(crate) fingerprint: String,
     /// What else decided the results: policy, runtime, shard.
-    pub options: BTreeMap<String, String>,
+    pub(crate) options: BTreeMap<String, String>,
     /// Rows with a record, bad rows included.
-    pub rows: u64,
+    pub(crate) rows: u64,
     /// Rows by verdict; every verdict is listed.
-    pub verdicts: BTreeMap<&'static str, u64>,
+    pub(crate) verdicts: BTreeMap<&'static str, u64>,
     /// Rows that ended in a fault of ours.
-    pub faults: u64,
+    pub(crate) faults: u64,
     /// Rows that could not be used.
-    pub bad_rows: u64,
+    pub(crate) bad_rows: u64,
     /// Attempts that failed through no fault of the sample, those that a retry made good included.
-    pub failed_attempts: u64,
+    pub(crate) failed_attempts: u64,
     /// Artifacts in all records, and pictures among them.
-    pub artifacts: u64,
+    pub(crate) artifacts: u64,
     /// Pictures and moving pictures.
-    pub pictures: u64,
+    pub(crate) pictures: u64,
     /// Rows per second and the seconds that all commands spent; absent if nothing ran.
-    pub rate: Option<Rate>,
+    pub(crate) rate: Option<Rate>,
     /// Wall times of runs.
-    pub wall: Times,
+    pub(crate) wall: Times,
     /// Mean seconds of each stage.
-    pub phases: BTreeMap<&'static str, f64>,
+    pub(crate) phases: BTreeMap<&'static str, f64>,
     /// What ran the jobs.
-    pub runtime: RuntimeInfo,
+    pub(crate) runtime: RuntimeInfo,
     /// What confined them.
-    pub backend: BackendInfo,
+    pub(crate) backend: BackendInfo,
 }
 
 /// How fast a run was.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Rate {
+pub(crate) struct Rate {
     /// Seconds that all commands on this folder spent running jobs.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// Rows for each of them.
-    pub rows_per_second: f64,
+    pub(crate) rows_per_second: f64,
     /// Workers of the last command.
-    pub workers: u64,
+    pub(crate) workers: u64,
 }
 
 /// Percentiles, to 2 %.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Times {
+pub(crate) struct Times {
     /// The mean, exactly.
-    pub mean: f64,
+    pub(crate) mean: f64,
     /// Half of the runs took less.
     pub p50: f64,
     /// 95 in 100 took less.
@@ -72,16 +72,15 @@ pub struct Times {
 
 impl Summary {
     /// The figures of a run.
-    pub fn new(reader: &RunReader, gathered: &Gathered) -> Result<Self, DatasetError> {
+    pub(crate) fn new(reader: &RunReader, gathered: &Gathered) -> Result<Self, DatasetError> {
         let counts = reader.counts();
         let identity = reader.identity();
         let number = |key: &str| Ok::<_, DatasetError>(reader.note(key)?.and_then(|text| text.parse::<f64>().ok()));
         let rows = gathered.rows() + counts.bad_rows;
         let workers = number(WORKERS_NOTE)?.unwrap_or(0.0) as u64;
         let rate = number(SECONDS_NOTE)?.filter(|seconds| *seconds > 0.0);
-        let verdicts = Verdict::ALL.map(|verdict| {
-            (verdict.name(), gathered.verdicts.get(&verdict).copied().unwrap_or_default())
-        });
+        let verdicts =
+            Verdict::ALL.map(|verdict| (verdict.name(), gathered.verdicts.get(&verdict).copied().unwrap_or_default()));
         Ok(Self {
             glasshouse: env!("CARGO_PKG_VERSION"),
             dataset: identity.dataset.clone(),
@@ -91,7 +90,7 @@ impl Summary {
             verdicts: verdicts.into(),
             faults: gathered.faults,
             bad_rows: counts.bad_rows,
-            failed_attempts: counts.attempts_failed,
+            failed_attempts: counts.failed_attempts,
             artifacts: gathered.artifacts,
             pictures: gathered.pictures,
             rate: rate.map(|seconds| Rate { seconds, rows_per_second: rows as f64 / seconds, workers }),

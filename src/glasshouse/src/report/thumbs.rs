@@ -22,7 +22,7 @@ const MOST_BYTES: u64 = 512 * 1024 * 1024;
 const QUALITY: u8 = 82;
 
 /// The PNG file as a small JPEG in a `data:` address; `None` if it cannot be read.
-pub fn thumbnail(path: &Path) -> Option<String> {
+pub(crate) fn thumbnail(path: &Path) -> Option<String> {
     let picture = decode(path)?;
     let small = if picture.width() > WIDTH || picture.height() > HEIGHT {
         picture.resize(WIDTH, HEIGHT, FilterType::CatmullRom)

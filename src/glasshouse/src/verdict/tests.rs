@@ -70,7 +70,8 @@ impl Case {
 
     fn raised(kind: &str, errno: Option<i32>) -> Self {
         let mut case = Self { exit: Exit::Code(1), ..Self::default() };
-        case.error = Some(ErrorInfo { kind: kind.into(), message: "why".into(), line: Some(3), ..ErrorInfo::default() });
+        case.error =
+            Some(ErrorInfo { kind: kind.into(), message: "why".into(), line: Some(3), ..ErrorInfo::default() });
         case.chain.push(ErrorLink { kind: kind.into(), errno });
         case
     }
@@ -208,7 +209,8 @@ fn a_denial_deep_in_the_chain_is_found() {
 #[test]
 fn a_refused_file_is_named() {
     let mut case = Case::raised("PermissionError", Some(libc::EACCES));
-    case.error = Some(ErrorInfo { message: "[Errno 13] Permission denied: '/etc/hosts'".into(), ..ErrorInfo::default() });
+    case.error =
+        Some(ErrorInfo { message: "[Errno 13] Permission denied: '/etc/hosts'".into(), ..ErrorInfo::default() });
     let (verdict, cause) = case.judge();
     let cause = cause.unwrap();
     assert_eq!((verdict, cause.code.as_str()), (Verdict::Denied, "filesystem"));

@@ -1,5 +1,7 @@
 //! What runs a job needs, and what their ends make of it.
 
+use std::collections::BTreeMap;
+
 use glasshouse_capture::ErrorLink;
 use glasshouse_model::{FaultKind, PolicySet};
 
@@ -80,23 +82,31 @@ fn a_failing_exit_in_a_test_run_gives_its_own_verdict() {
 
 #[test]
 fn test_code_holds_fails_or_is_never_reached() {
+    let in_test = "Traceback (most recent call last):\n  File \"<tests>\", line 1, in <module>\nAssertionError\n";
+    let in_program = "Traceback (most recent call last):\n  File \"/work/main.py\", line 1, in <module>\nKeyError: 1\n";
     let cases = [
-        (0, Some(true), Verdict::Ok, ""),
-        (1, Some(false), Verdict::WrongAnswer, "test_code"),
-        (0, Some(false), Verdict::WrongAnswer, "test_code"),
-        (0, None, Verdict::WrongAnswer, "not_reached"),
-        (1, None, Verdict::RuntimeError, "exit_status"),
+        (0, Some(true), "", Verdict::Ok, ""),
+        (1, Some(false), in_test, Verdict::WrongAnswer, "test_code"),
+        (1, Some(false), in_program, Verdict::RuntimeError, "KeyError"),
+        (3, Some(false), "", Verdict::RuntimeError, "exit_status"),
+        (0, Some(false), "", Verdict::WrongAnswer, "not_reached"),
     ];
-    for (status, passed, expected, code) in cases {
+    for (status, passed, traceback, expected, code) in cases {
         let mut runner = FakeRunner(|request: &RunRequest| {
             assert_eq!(request.test_code.as_deref(), Some("assert x"));
             let mut report = report("");
             (report.exit, report.test_passed) = (Exit::Code(status), passed);
             Ok(report)
         });
-        let answer =
-            answer(&job(vec![Test::Code { code: "assert x".into() }]), &mut runner, &FakeCollector::default()).unwrap();
-        assert_eq!(verdict(&answer), (expected, code.to_owned()), "{status} {passed:?}");
+        let mut collected = nothing();
+        collected.error = (!traceback.is_empty()).then(|| ErrorInfo {
+            kind: "KeyError".into(),
+            traceback: traceback.into(),
+            ..ErrorInfo::default()
+        });
+        let collector = FakeCollector(std::sync::Mutex::new(Some(collected)));
+        let answer = answer(&job(vec![Test::Code { code: "assert x".into() }]), &mut runner, &collector).unwrap();
+        assert_eq!(verdict(&answer), (expected, code.to_owned()), "{status} {passed:?} {traceback}");
     }
 }
 

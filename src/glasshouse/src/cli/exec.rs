@@ -1,0 +1,94 @@
+//! `glasshouse exec`: one program, whose exit code tells the verdict.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use glasshouse_model::{Cause, Job, Outcome, Row, Stream};
+use serde_json::{Map, Value, json};
+
+use super::args::ExecArgs;
+use super::save::{Saved, save};
+use super::setup::{self, Plan};
+use super::{Failure, place};
+use crate::pipeline::{Answer, answer};
+use crate::text::{bytes, plain, seconds};
+
+/// Characters of a cause that the summary shows.
+const SHOWN: usize = 200;
+
+pub(super) fn exec(args: &ExecArgs) -> Result<u8, Failure> {
+    let mut plan = Plan::new(&args.setup, Some(args.runtime.as_deref().unwrap_or("python")), true)?;
+    // Nobody but the user who asked waits for it.
+    plan.context.allow_looser_limits = true;
+    let job = job(args, &plan)?;
+    let cache = place::cache(args.setup.cache.as_deref())?;
+    let ready = plan.ready(&cache)?;
+    let store = tempfile::tempdir().map_err(|error| Failure::Storage(format!("no temporary folder: {error}")))?;
+    let harvester = setup::harvester(store.path())?;
+    let mut runners = ready.glass.runners(1);
+    let Some(runner) = runners.first_mut() else { return Err(Failure::Host("there is no worker".to_owned())) };
+    let answer = answer(&job, runner.as_mut(), harvester.as_ref())?;
+    pass_on(&answer.stdout, &mut io::stdout().lock())?;
+    pass_on(&answer.stderr, &mut io::stderr().lock())?;
+    let saved = save(&answer.artifacts, store.path(), &args.out)?;
+    Ok(summary(&answer, &saved))
+}
+
+fn job(args: &ExecArgs, plan: &Plan) -> Result<Job, Failure> {
+    let mut columns = Map::new();
+    columns.insert("code".to_owned(), Value::String(code(&args.file)?));
+    columns.insert("args".to_owned(), json!(args.args));
+    if let Some(timeout) = &args.timeout {
+        columns.insert("limits".to_owned(), json!({"wall": timeout}));
+    }
+    let mut job = Row { index: 0, columns }.job(&plan.context).map_err(|error| Failure::Usage(error.to_string()))?;
+    // Everything is passed on, so everything is kept.
+    job.policy.limits.output_kept = job.policy.limits.output;
+    Ok(job)
+}
+
+fn code(file: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        io::stdin().lock().read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(file)
+    };
+    read.map_err(|error| Failure::Input(format!("cannot read {} as UTF-8 text: {error}", file.display())))
+}
+
+/// The exact bytes that the program printed.
+fn pass_on(stream: &Stream, to: &mut impl Write) -> Result<(), Failure> {
+    let exact = stream.base64.as_ref().and_then(|text| BASE64.decode(text).ok());
+    let bytes = exact.as_deref().unwrap_or(stream.text.as_bytes());
+    let written = to.write_all(bytes).and_then(|()| to.flush());
+    match written {
+        // Whoever read our output (`| head`) has enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.map_err(|error| Failure::Storage(format!("cannot pass on what the program printed: {error}"))),
+    }
+}
+
+/// One line on stderr; the exit code for the verdict.
+fn summary(answer: &Answer, saved: &[Saved]) -> u8 {
+    let used = format!("{}, {}", seconds(answer.usage.wall), bytes(answer.usage.memory_peak));
+    let shown: Vec<String> = saved.iter().map(ToString::to_string).collect();
+    let files = if shown.is_empty() { String::new() } else { format!(": {}", shown.join(", ")) };
+    match &answer.outcome {
+        Outcome::Verdict { verdict, cause } => {
+            eprintln!("glasshouse: {verdict}{} in {used}{files}", because(cause.as_ref()));
+            verdict.exit_code()
+        }
+        Outcome::Fault(fault) => {
+            eprintln!("glasshouse: a fault of ours, not of the program: {}", fault.message);
+            Failure::Host(String::new()).exit_code()
+        }
+    }
+}
+
+fn because(cause: Option<&Cause>) -> String {
+    cause.map(|cause| format!(" ({}: {})", cause.code, plain(&cause.message, SHOWN))).unwrap_or_default()
+}
