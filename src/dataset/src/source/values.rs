@@ -1,19 +1,21 @@
 //! A cell of an Arrow column as JSON.
 
 use arrow_array::cast::AsArray;
+use arrow_array::temporal_conversions::as_datetime;
 use arrow_array::types::{
-    Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type,
-    UInt64Type,
+    ArrowTemporalType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Float16Type, Float32Type,
+    Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time32MillisecondType, Time32SecondType,
+    Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, StructArray};
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use arrow_schema::{ArrowError, DataType};
+use arrow_schema::{ArrowError, DataType, TimeUnit};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
 /// The value at `index`: numbers, texts, lists and structs as themselves, binary as `{"base64": ..}`, and dates,
-/// decimals and whatever else JSON has no word for as the text that Arrow shows.
+/// times and decimals, for which JSON has no word, as text.
 pub(crate) fn json_value(array: &ArrayRef, index: usize) -> Result<Value, ArrowError> {
     if array.is_null(index) {
         return Ok(Value::Null);
@@ -52,8 +54,59 @@ pub(crate) fn json_value(array: &ArrayRef, index: usize) -> Result<Value, ArrowE
             let dictionary = array.as_any_dictionary();
             json_value(dictionary.values(), dictionary.normalized_keys()[index])?
         }
-        _ => ArrayFormatter::try_new(array, &FormatOptions::default())?.value(index).try_to_string()?.into(),
+        _ => as_text(array, index)?.into(),
     })
+}
+
+/// Dates and times as ISO 8601 writes them, decimals with all their digits.
+fn as_text(array: &ArrayRef, index: usize) -> Result<String, ArrowError> {
+    Ok(match array.data_type() {
+        DataType::Decimal32(..) => array.as_primitive::<Decimal32Type>().value_as_string(index),
+        DataType::Decimal64(..) => array.as_primitive::<Decimal64Type>().value_as_string(index),
+        DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().value_as_string(index),
+        DataType::Decimal256(..) => array.as_primitive::<Decimal256Type>().value_as_string(index),
+        DataType::Date32 => date::<Date32Type>(array, index),
+        DataType::Date64 => date::<Date64Type>(array, index),
+        DataType::Time32(TimeUnit::Second) => time::<Time32SecondType>(array, index),
+        DataType::Time32(_) => time::<Time32MillisecondType>(array, index),
+        DataType::Time64(TimeUnit::Microsecond) => time::<Time64MicrosecondType>(array, index),
+        DataType::Time64(_) => time::<Time64NanosecondType>(array, index),
+        DataType::Timestamp(unit, zone) => {
+            let text = match unit {
+                TimeUnit::Second => moment::<TimestampSecondType>(array, index),
+                TimeUnit::Millisecond => moment::<TimestampMillisecondType>(array, index),
+                TimeUnit::Microsecond => moment::<TimestampMicrosecondType>(array, index),
+                TimeUnit::Nanosecond => moment::<TimestampNanosecondType>(array, index),
+            };
+            // With a zone, what is stored is UTC.
+            if zone.is_some() { text + "Z" } else { text }
+        }
+        other => return Err(ArrowError::NotYetImplemented(format!("type {other} has no form in JSON"))),
+    })
+}
+
+fn date<T: ArrowTemporalType>(array: &ArrayRef, index: usize) -> String
+where
+    i64: From<T::Native>,
+{
+    moment::<T>(array, index).split('T').next().unwrap_or_default().to_owned()
+}
+
+fn time<T: ArrowTemporalType>(array: &ArrayRef, index: usize) -> String
+where
+    i64: From<T::Native>,
+{
+    let cell = array.as_primitive::<T>();
+    cell.value_as_time(index).map_or_else(|| i64::from(cell.value(index)).to_string(), |time| format!("{time:?}"))
+}
+
+/// A number that is no moment on the calendar stays the number that it is.
+fn moment<T: ArrowTemporalType>(array: &ArrayRef, index: usize) -> String
+where
+    i64: From<T::Native>,
+{
+    let number = i64::from(array.as_primitive::<T>().value(index));
+    as_datetime::<T>(number).map_or_else(|| number.to_string(), |moment| format!("{moment:?}"))
 }
 
 fn base64(bytes: &[u8]) -> Value {
@@ -89,8 +142,8 @@ mod tests {
     use arrow_array::builder::{Int32Builder, ListBuilder, MapBuilder, StringBuilder};
     use arrow_array::types::Int32Type;
     use arrow_array::{
-        BinaryArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array, StringArray, TimestampMicrosecondArray,
-        UInt64Array,
+        BinaryArray, Date32Array, Decimal128Array, DictionaryArray, DurationSecondArray, Float64Array, StringArray,
+        Time64MicrosecondArray, TimestampMicrosecondArray, TimestampSecondArray, UInt64Array,
     };
     use arrow_schema::Field;
 
@@ -109,6 +162,11 @@ mod tests {
         assert_eq!(first(TimestampMicrosecondArray::from(vec![1_500_000])), json!("1970-01-01T00:00:01.500"));
         let decimal = Decimal128Array::from(vec![12_345]).with_precision_and_scale(9, 2).unwrap();
         assert_eq!(first(decimal), json!("123.45"));
+        assert_eq!(first(TimestampSecondArray::from(vec![0]).with_timezone("+02:00")), json!("1970-01-01T00:00:00Z"));
+        assert_eq!(first(TimestampSecondArray::from(vec![i64::MAX])), json!(i64::MAX.to_string()));
+        assert_eq!(first(Time64MicrosecondArray::from(vec![3_600_000_000])), json!("01:00:00"));
+        let span: ArrayRef = Arc::new(DurationSecondArray::from(vec![1]));
+        assert!(json_value(&span, 0).unwrap_err().to_string().contains("Duration"));
         let dictionary: DictionaryArray<Int32Type> = ["b", "a"].into_iter().collect();
         assert_eq!(first(dictionary), json!("b"));
     }
