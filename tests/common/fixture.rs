@@ -1,0 +1,183 @@
+//! The python image and pools on it. Workers are shared by tests, since starting one takes seconds.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use glasshouse_model::{Limits, Requirement};
+use glasshouse_sandbox::{Driver, Pool, PoolConfig, RunRequest, Worker, seccomp};
+
+const MIB: u64 = 1 << 20;
+
+/// The folder of the workspace.
+pub(crate) fn workspace() -> PathBuf {
+    // Tests run in the folder of their package, src/NAME.
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// Where images and drivers are cached, as the command has it.
+fn cache() -> PathBuf {
+    let home = || PathBuf::from(env::var_os("HOME").expect("HOME or GLASSHOUSE_CACHE is set")).join(".cache/glasshouse");
+    env::var_os("GLASSHOUSE_CACHE").map_or_else(home, PathBuf::from)
+}
+
+/// The python image's root, built if need be.
+fn root() -> PathBuf {
+    if let Some(root) = env::var_os("GLASSHOUSE_TEST_ROOT") {
+        return root.into();
+    }
+    let definition = glasshouse_images::Definition::load(&workspace().join("images/python")).unwrap();
+    glasshouse_images::ensure(&definition, &cache(), &mut |line| eprintln!("{line}")).unwrap().root
+}
+
+/// The default seccomp profile's text.
+pub(crate) fn default_profile() -> String {
+    fs::read_to_string(workspace().join("policies/seccomp/default.toml")).unwrap()
+}
+
+/// Limits for attacks: small, so that reaching them is quick.
+pub(crate) fn small() -> Limits {
+    Limits { memory: 256 * MIB, processes: 32, disk: 16 * MIB, files: 256, output: 4 * MIB, ..Limits::default() }
+}
+
+/// A request to run `code` under [`small`] limits.
+pub(crate) fn request(code: &str) -> RunRequest {
+    RunRequest {
+        code: code.to_owned(),
+        files: BTreeMap::new(),
+        stdin: Vec::new(),
+        args: Vec::new(),
+        test_code: None,
+        seed: 1,
+        limits: small(),
+    }
+}
+
+/// A configuration with every layer required. An ordinary user may lack cgroups: then the layer's
+/// absence is said and allowed, and tests that need it say that they do not apply.
+fn config(profile: &str) -> PoolConfig {
+    let runtime = fs::read_to_string(workspace().join("images/python/runtime.toml")).unwrap();
+    let runtime: toml::Value = toml::from_str(&runtime).unwrap();
+    let environment = runtime["env"].as_table().unwrap();
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    PoolConfig {
+        root: root(),
+        driver: Driver::lay_out(&driver_files(), &cache()).unwrap(),
+        interpreter: runtime["interpreter"].as_str().unwrap().to_owned(),
+        script: "main.py".to_owned(),
+        environment: environment.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned())).collect(),
+        warm: words("numpy matplotlib PIL"),
+        trunk: vec![words("numpy matplotlib.pyplot")],
+        seccomp: seccomp::compile("test", profile).unwrap(),
+        limits: small(),
+        require: Requirement::ALL.to_vec(),
+        allow_missing: allow_missing(),
+        verbose: true,
+    }
+}
+
+fn allow_missing() -> Vec<Requirement> {
+    let missing = glasshouse_sandbox::doctor::layers().into_iter().filter(|layer| !layer.in_force);
+    missing
+        .map(|layer| {
+            eprintln!("this host does not give {}: {}", layer.requirement.name(), layer.detail);
+            layer.requirement
+        })
+        .collect()
+}
+
+fn driver_files() -> BTreeMap<String, Vec<u8>> {
+    let folder = workspace().join("images/python/driver");
+    let mut files = BTreeMap::new();
+    let mut left = vec![folder.clone()];
+    while let Some(next) = left.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                left.extend((path.file_name().unwrap() != "__pycache__").then_some(path));
+            } else {
+                let name = path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+/// A pool and its workers that nobody uses at the moment.
+pub(crate) struct Shared {
+    pub(crate) pool: Pool,
+    idle: Mutex<Vec<Worker>>,
+}
+
+impl Shared {
+    fn new(profile: &str) -> Self {
+        Self { pool: Pool::new(config(profile)).unwrap(), idle: Mutex::new(Vec::new()) }
+    }
+
+    /// A worker for one test; it goes back when the test is over, so that later tests run in a worker
+    /// that earlier attacks have been through.
+    pub(crate) fn lease(&'static self) -> Lease {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Lease { from: self, worker: Some(idle.unwrap_or_else(|| self.pool.worker().unwrap())) }
+    }
+
+    /// Whether the layer is in force here; says so if it is not.
+    pub(crate) fn has(&self, layer: Requirement) -> bool {
+        let missing = self.pool.backend().missing.iter().any(|name| name == layer.name());
+        if missing {
+            eprintln!("not tested here, since the layer {} is missing", layer.name());
+        }
+        !missing
+    }
+}
+
+/// A worker on loan.
+pub(crate) struct Lease {
+    from: &'static Shared,
+    worker: Option<Worker>,
+}
+
+impl Deref for Lease {
+    type Target = Worker;
+    fn deref(&self) -> &Worker {
+        self.worker.as_ref().unwrap()
+    }
+}
+
+impl DerefMut for Lease {
+    fn deref_mut(&mut self) -> &mut Worker {
+        self.worker.as_mut().unwrap()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let worker = self.worker.take();
+        self.from.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(worker);
+    }
+}
+
+/// The glass as it is.
+pub(crate) static GLASS: LazyLock<Shared> = LazyLock::new(|| Shared::new(&default_profile()));
+
+/// The glass without its system call filter's refusals: the positive control of that layer.
+pub(crate) static UNFILTERED: LazyLock<Shared> = LazyLock::new(|| Shared::new(&open_profile()));
+
+/// The calls that tests attempt and the default profile does not have.
+const ATTEMPTED: &str = "clone3 unshare setns mount umount2 pivot_root chroot mknod mknodat open_tree move_mount fsopen \
+    ptrace process_vm_readv process_vm_writev pidfd_getfd io_uring_setup userfaultfd bpf perf_event_open \
+    keyctl add_key request_key kexec_load init_module finit_module delete_module open_by_handle_at \
+    name_to_handle_at personality inotify_init inotify_init1 inotify_add_watch inotify_rm_watch cachestat kcmp \
+    setxattr syslog swapon reboot acct quotactl iopl ioperm modify_ldt fanotify_init lookup_dcookie \
+    sethostname setdomainname settimeofday adjtimex clock_settime clock_adjtime vhangup sync nfsservctl";
+
+fn open_profile() -> String {
+    let text = default_profile();
+    let allowed = text.split("[[refused]]").next().unwrap();
+    let calls: Vec<String> = ATTEMPTED.split_whitespace().map(|call| format!("{call:?}")).collect();
+    format!("{allowed}\n[[allow]]\nreason = \"positive control\"\ncalls = [{}]\n", calls.join(", "))
+}

@@ -1,0 +1,10 @@
+//! Attacks on the glass, each after a positive control that shows what it would do without the wall.
+//! docs/threat-model.md says which row of the attack catalogue each test attempts.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bombs;
+mod kernel;
+mod processes;
+mod sweep;
