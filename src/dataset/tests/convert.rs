@@ -1,5 +1,8 @@
 //! What a run is converted to holds every record and every picture.
 
+#![cfg(feature = "parquet")]
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::fs;
@@ -7,9 +10,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use common::{open, record};
-use glasshouse_dataset::{
-    ConvertFormat, ConvertOptions, RunReader, Source, SourceOptions, artifact_path, convert,
-};
+use glasshouse_dataset::{ConvertFormat, ConvertOptions, RunReader, Source, SourceOptions, artifact_path, convert};
 use glasshouse_model::{Artifact, ArtifactKind, Digest, Record};
 use serde_json::{Value, json};
 
@@ -32,7 +33,8 @@ fn run(out: &Path) -> Vec<Record> {
     let mut records = Vec::new();
     for row in [3, 0, 1, 2, 6, 5, 4] {
         let mut record = record(row);
-        record.artifacts = (0..row % 4).map(|n| picture(out, row * 10 + n, ArtifactKind::Figure, "image/png")).collect();
+        record.artifacts =
+            (0..row % 4).map(|n| picture(out, row * 10 + n, ArtifactKind::Figure, "image/png")).collect();
         record.artifacts.push(picture(out, row * 10 + 9, ArtifactKind::Document, "application/pdf"));
         let mixed = if row % 2 == 0 { json!("text") } else { json!(row) };
         let columns = json!({"code": "x = 1", "score": row, "half": row as f64 / 2.0, "good": true, "mixed": mixed, "image": "mine"});
@@ -65,7 +67,8 @@ fn parquet_holds_records_pictures_and_typed_columns() {
     let (out, to) = (folder.path().join("out"), folder.path().join("parquet"));
     let records = run(&out);
     let parts = converted(&out, &to, ConvertFormat::Parquet);
-    let rows: Vec<_> = Source::open(&parts, SourceOptions::default()).unwrap().map(|row| row.unwrap().row.columns).collect();
+    let rows: Vec<_> =
+        Source::open(&parts, SourceOptions::default()).unwrap().map(|row| row.unwrap().row.columns).collect();
     assert_eq!(rows.len(), 7);
     for (row, record) in rows.iter().zip(&records) {
         assert_eq!((&row["id"], &row["row"]), (&json!(record.id), &json!(record.row)));

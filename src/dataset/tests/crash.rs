@@ -1,5 +1,7 @@
 //! Whatever a kill or a power cut leaves in OUT, the next open finds exactly what was recorded.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::collections::BTreeSet;

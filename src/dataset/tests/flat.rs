@@ -1,5 +1,7 @@
 //! Memory and pace do not grow with the rows that are recorded.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::path::Path;
@@ -43,7 +45,9 @@ fn measure(out: &Path, early: u64, rows: u64) {
     run.flush().unwrap();
     let last = last.elapsed();
     let after = resident();
-    eprintln!("resident at {early} rows: {before} KiB, at {rows} rows: {after} KiB; {early} rows in {first:?}, then in {last:?}");
+    eprintln!(
+        "resident at {early} rows: {before} KiB, at {rows} rows: {after} KiB; {early} rows in {first:?}, then in {last:?}"
+    );
     assert!(after <= before * 1.05 + 512.0, "{before} KiB after {early} rows, {after} KiB after {rows}");
     run.finish().unwrap();
     let begun = Instant::now();

@@ -1,5 +1,7 @@
 //! The OUT folder as the pipeline uses it.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::fs;
@@ -169,7 +171,10 @@ fn a_full_disk_stops_the_run_and_keeps_what_was_recorded() {
     run.fault(&fault(2, 1)).unwrap();
     let error = run.flush().unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("faults.jsonl") && text.contains("recorded and safe: 1 rows") && text.contains("free some space"), "{text}");
+    assert!(
+        text.contains("faults.jsonl") && text.contains("recorded and safe: 1 rows") && text.contains("free some space"),
+        "{text}"
+    );
     assert!(!error.is_usage());
     assert_eq!(run.record(&record(3)), Err(error.clone()), "every later call is told");
     assert_eq!(run.finish(), Err(error));

@@ -1,5 +1,7 @@
 //! A command that is killed with SIGKILL while it records, and started again, loses nothing and repeats nothing.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use std::path::Path;
@@ -70,7 +72,10 @@ fn killed_at_thirty_moments() {
         at_work += u64::from(alive && now > before);
         before = now;
     }
-    assert!(at_work >= 5, "only {at_work} of 30 were killed after they had recorded something: the test proves too little");
+    assert!(
+        at_work >= 5,
+        "only {at_work} of 30 were killed after they had recorded something: the test proves too little"
+    );
     assert!(start(&killed).wait().unwrap().success());
     let (records, bad_rows, _) = contents(&killed);
     assert_eq!((records, bad_rows), (contents(&whole).0, contents(&whole).1));

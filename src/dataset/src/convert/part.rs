@@ -48,7 +48,8 @@ impl Parts {
     /// `records-`, five digits or more, and our extension.
     fn is_part(&self, path: &Path) -> bool {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let number = name.strip_prefix("records-").and_then(|rest| rest.strip_suffix(self.extension)?.strip_suffix('.'));
+        let number =
+            name.strip_prefix("records-").and_then(|rest| rest.strip_suffix(self.extension)?.strip_suffix('.'));
         number.is_some_and(|digits| digits.len() >= 5 && digits.bytes().all(|digit| digit.is_ascii_digit()))
     }
 }
@@ -60,7 +61,8 @@ mod tests {
     #[test]
     fn only_parts_of_an_earlier_conversion_are_deleted() {
         let folder = tempfile::tempdir().unwrap();
-        let names = ["records-00000.tar", "records-00001.tar", "records-00001.parquet", "records-1.tar", "records-x0001.tar"];
+        let names =
+            ["records-00000.tar", "records-00001.tar", "records-00001.parquet", "records-1.tar", "records-x0001.tar"];
         for name in names {
             fs::write(folder.path().join(name), "old").unwrap();
         }

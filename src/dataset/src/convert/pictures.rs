@@ -15,6 +15,7 @@ const FORMATS: [(&str, &str); 6] = [
 ];
 
 /// A picture with its bytes.
+#[cfg_attr(not(feature = "parquet"), allow(dead_code))]
 pub(crate) struct Picture {
     /// The artifact's name.
     pub(crate) name: String,
@@ -27,8 +28,11 @@ pub(crate) struct Picture {
 
 /// Reads the pictures of a record. One whose check found a problem is no picture.
 pub(crate) fn pictures_of(out: &RunReader, record: &Record) -> Result<Vec<Picture>, DatasetError> {
-    record.artifacts.iter().filter_map(|artifact| picture_format(artifact).map(|found| (artifact, found))).map(
-        |(artifact, (hash, extension))| {
+    record
+        .artifacts
+        .iter()
+        .filter_map(|artifact| picture_format(artifact).map(|found| (artifact, found)))
+        .map(|(artifact, (hash, extension))| {
             let path = out.artifact_path(&hash);
             let bytes = std::fs::read(&path).map_err(|error| DatasetError::Damaged {
                 path: path.display().to_string(),
@@ -36,8 +40,8 @@ pub(crate) fn pictures_of(out: &RunReader, record: &Record) -> Result<Vec<Pictur
             })?;
             let figure = artifact.kind == ArtifactKind::Figure;
             Ok(Picture { name: artifact.name.clone(), extension, figure, bytes })
-        },
-    ).collect()
+        })
+        .collect()
 }
 
 fn picture_format(artifact: &Artifact) -> Option<(Digest, &'static str)> {
@@ -48,6 +52,7 @@ fn picture_format(artifact: &Artifact) -> Option<(Digest, &'static str)> {
 }
 
 /// The picture that stands for the row: its first figure, or else its first picture.
+#[cfg(feature = "parquet")]
 pub(crate) fn first(pictures: &[Picture]) -> Option<&Picture> {
     pictures.iter().find(|picture| picture.figure).or(pictures.first())
 }

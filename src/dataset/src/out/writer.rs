@@ -12,6 +12,9 @@ use super::queue::{Entry, Queue};
 use crate::DatasetError;
 use crate::error::show;
 
+/// Where each line of a batch lies (offset and length), and the new lengths of the files.
+type Appended = (Vec<(u64, u64)>, [u64; 3]);
+
 /// The growing files and the journal that says how far they are recorded.
 pub(crate) struct Store {
     out: PathBuf,
@@ -74,19 +77,19 @@ impl Store {
     fn try_commit(&mut self, batch: &[Entry]) -> Result<(), DatasetError> {
         let (spans, lengths) = self.append(batch)?;
         // Artifacts were written by others: syncing the file system once covers them and our own files.
-        rustix::fs::syncfs(&self.folder)
-            .map_err(|error| DatasetError::storage(&self.out, &error.into(), self.kept))?;
+        rustix::fs::syncfs(&self.folder).map_err(|error| DatasetError::storage(&self.out, &error.into(), self.kept))?;
         let committed = self.journal.commit(batch, &spans, &lengths);
         committed.map_err(|error| write_failed(self.journal.path(), error, self.kept))?;
         for (growing, length) in self.files.iter_mut().zip(lengths) {
             growing.length = length;
         }
-        self.kept += batch.iter().filter(|entry| matches!(entry, Entry::Record { .. } | Entry::Bad { .. })).count() as u64;
+        self.kept +=
+            batch.iter().filter(|entry| matches!(entry, Entry::Record { .. } | Entry::Bad { .. })).count() as u64;
         Ok(())
     }
 
     /// Writes the lines behind what is recorded; gives each one's place and the new lengths.
-    fn append(&mut self, batch: &[Entry]) -> Result<(Vec<(u64, u64)>, [u64; 3]), DatasetError> {
+    fn append(&mut self, batch: &[Entry]) -> Result<Appended, DatasetError> {
         let mut spans = vec![(0, 0); batch.len()];
         let mut lengths = [0; 3];
         for (which, growing) in self.files.iter_mut().enumerate() {

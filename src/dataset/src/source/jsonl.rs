@@ -164,7 +164,8 @@ mod tests {
 
     #[test]
     fn bad_lines_cost_one_row_each() {
-        let text = b"\xef\xbb\xbf{\"a\": 1}\n\n  \r\n{\"a\": \n[1]\n{\"b\": \"\xff\"}\n{\"n\": NaN}\n{\"c\": 2, \"d\": 3}";
+        let text =
+            b"\xef\xbb\xbf{\"a\": 1}\n\n  \r\n{\"a\": \n[1]\n{\"b\": \"\xff\"}\n{\"n\": NaN}\n{\"c\": 2, \"d\": 3}";
         let found: Vec<String> = read(text, 1000).iter().map(message).collect();
         assert_eq!(found[0], "1 row 1");
         assert!(found[1].starts_with("4 bad the line is not JSON: EOF") && found[1].contains("column"), "{}", found[1]);
@@ -186,7 +187,8 @@ mod tests {
     #[test]
     fn compressed_files_are_read_and_a_cut_one_says_where() {
         let folder = tempfile::tempdir().unwrap();
-        let text: String = (0..5000).map(|n| format!("{{\"id\": \"{n}\", \"noise\": {}}}\n", n * 7919 % 1009)).collect();
+        let text: String =
+            (0..5000).map(|n| format!("{{\"id\": \"{n}\", \"noise\": {}}}\n", n * 7919 % 1009)).collect();
         let path = |name: &str| -> PathBuf { folder.path().join(name) };
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         gz.write_all(text.as_bytes()).unwrap();

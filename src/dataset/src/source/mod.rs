@@ -58,7 +58,11 @@ impl Source {
     /// Opens all inputs, so that an absent one is known before any row runs; `-` is JSONL from standard input.
     pub fn open(paths: &[PathBuf], options: SourceOptions) -> Result<Self, DatasetError> {
         if paths.is_empty() {
-            return Err(DatasetError::input("the dataset", "no file is given", "name a dataset, or - for standard input"));
+            return Err(DatasetError::input(
+                "the dataset",
+                "no file is given",
+                "name a dataset, or - for standard input",
+            ));
         }
         let progress = Progress::default();
         let inputs = paths.iter().map(|path| Input::open(path, &progress)).collect::<Result<Vec<_>, _>>()?;

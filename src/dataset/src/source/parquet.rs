@@ -91,7 +91,8 @@ mod tests {
 
     fn write(path: &std::path::Path, rows: i64) {
         let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
-        let code: ArrayRef = Arc::new(StringArray::from_iter((0..rows).map(|row| (row % 3 > 0).then(|| format!("x = {row}")))));
+        let code: ArrayRef =
+            Arc::new(StringArray::from_iter((0..rows).map(|row| (row % 3 > 0).then(|| format!("x = {row}")))));
         let batch = RecordBatch::try_from_iter_with_nullable([("id", ids, false), ("code", code, true)]).unwrap();
         let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), None).unwrap();
         for start in (0..rows as usize).step_by(100) {

@@ -24,8 +24,9 @@ const SAMPLE_CAP: u64 = 64 << 20;
 
 /// Extensions (the last part) whose bytes are text.
 const TEXT: [&str; 32] = [
-    "c", "caption", "cls", "cpp", "css", "csv", "html", "id", "java", "js", "json", "jsonl", "julia", "m", "md", "prompt", "py",
-    "r", "rs", "sh", "stdin", "stdout", "svg", "tex", "text", "toml", "ts", "tsv", "txt", "wl", "xml", "yaml",
+    "c", "caption", "cls", "cpp", "css", "csv", "html", "id", "java", "js", "json", "jsonl", "julia", "m", "md",
+    "prompt", "py", "r", "rs", "sh", "stdin", "stdout", "svg", "tex", "text", "toml", "ts", "tsv", "txt", "wl", "xml",
+    "yaml",
 ];
 
 /// Rows of a tar. The tar is read by a thread of its own, which is a few samples ahead.
@@ -224,9 +225,11 @@ mod tests {
         std::fs::write(&path, zstd::encode_all(bytes.as_slice(), 1).unwrap()).unwrap();
         let rows = read(&path);
         let columns = |index: usize| Value::Object(rows[index].as_ref().unwrap().row.columns.clone());
-        let first = json!({"note": 1, "code": "print(1)\n", "PNG": {"base64": "iVBORw=="}, "id": "a/0", "__key__": "a/0"});
+        let first =
+            json!({"note": 1, "code": "print(1)\n", "PNG": {"base64": "iVBORw=="}, "id": "a/0", "__key__": "a/0"});
         assert_eq!(columns(0), first);
-        let second = json!({"id": "one", "code": "y", "code.py": "x", "py": "z", "txt": {"base64": "/w=="}, "__key__": "b/1"});
+        let second =
+            json!({"id": "one", "code": "y", "code.py": "x", "py": "z", "txt": {"base64": "/w=="}, "__key__": "b/1"});
         assert_eq!(columns(1), second);
         let Err(RowProblem::Bad(bad)) = &rows[2] else { panic!("{rows:?}") };
         assert!(bad.message.starts_with("2.json is not JSON") && bad.place.line == 3, "{bad}");

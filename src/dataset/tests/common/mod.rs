@@ -1,12 +1,13 @@
 //! What the tests of OUT folders share.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 use std::path::Path;
 use std::sync::Arc;
 
 use glasshouse_dataset::{BadRow, FaultLine, OpenMode, Place, RunFolder, RunIdentity, RunReader};
 use glasshouse_model::{
-    BackendInfo, Cause, Digest, ErrorInfo, Fault, FaultKind, Outcome, Phases, Record, RuntimeInfo, Stream, Usage, Verdict,
+    BackendInfo, Cause, Digest, ErrorInfo, Fault, FaultKind, Outcome, Phases, Record, RuntimeInfo, Stream, Usage,
+    Verdict,
 };
 
 pub fn identity() -> RunIdentity {
