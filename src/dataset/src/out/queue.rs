@@ -47,7 +47,7 @@ const COMMIT_BYTES: usize = 4 << 20;
 /// or when its first entry is this old.
 const COMMIT_AGE: Duration = Duration::from_millis(200);
 /// Callers wait while the batch that the writer has not taken yet is so long,
-const FULL_COUNT: usize = 4096;
+const FULL_COUNT: usize = 512;
 /// or so big: memory stays bounded by twice this when the disk is slow.
 const FULL_BYTES: usize = 16 << 20;
 
