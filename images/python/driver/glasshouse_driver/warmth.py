@@ -16,10 +16,12 @@ _requested = []
 
 
 def load(modules):
-    """Imports modules by dotted name; one that cannot be imported is left for the job to meet."""
+    """Imports modules by dotted name; gives those whose import raised, which leave who knows what behind."""
+    spoiled = []
     for name in modules:
         _requested.append(name)
-        _import(name)
+        if not _import(name):
+            spoiled.append(name)
         for late in LATE.get(name, ()):
             # pandas' plotting brings Matplotlib along, which only a job that wants it may find loaded.
             if "matplotlib" not in late or "matplotlib.pyplot" in sys.modules:
@@ -27,16 +29,19 @@ def load(modules):
     glasshouse_capture.install()
     if "matplotlib.pyplot" in sys.modules:
         glasshouse_capture.warm()
+    return spoiled
 
 
 def _import(name):
-    # The parent may have the last part as an attribute only; then there is nothing more to load.
+    """Whether nothing raised; a name that does not exist is nothing."""
     try:
         importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        # The parent may have the last part as an attribute only; then there is nothing more to load.
+        return error.name is not None and (name + ".").startswith(error.name + ".")
     except BaseException:  # noqa: BLE001 - whatever an image's module raises, the zygote lives on
-        parent, _, _ = name.rpartition(".")
-        if parent:
-            _import(parent)
+        return False
+    return True
 
 
 def loaded():

@@ -17,6 +17,8 @@ Answers: {"ready": [loaded modules]} from a new zygote; {"started": seconds} and
 import gc
 import json
 import os
+import resource  # noqa: F401 - os.wait4 loads it: else the second job would find one module more than the first
+import sys
 import time
 
 # job is loaded before the fork, so that no child reads the driver from disk.
@@ -64,12 +66,15 @@ class Zygote:
             os.close(descriptor)
         descriptors.clear()
         os.close(self.home)
+        load_or_try_again(request["modules"])
         self.home = os.pidfd_open(os.getpid())
-        warmth.load(request["modules"])
         self.settle()
 
     def settle(self):
         """Makes what is loaded cheap to share with children, and reports it."""
+        # What imports printed is no job's to print.
+        sys.stdout.flush()
+        sys.stderr.flush()
         gc.collect()
         gc.freeze()
         self.answer({"ready": warmth.loaded()})
@@ -97,6 +102,29 @@ class Zygote:
             "cpu": usage.ru_utime + usage.ru_stime,
             "peak": usage.ru_maxrss * 1024,
         })
+
+
+def load_or_try_again(modules):
+    """Imports modules in a child, which goes on as the zygote if all went well. Jobs choose what is
+    imported: one that raises half-way, or ends the process, must leave nothing for other jobs to inherit."""
+    while True:
+        seen, told = os.pipe2(os.O_CLOEXEC)
+        child = os.fork()
+        if child == 0:
+            os.close(seen)
+            spoiled = warmth.load(modules)
+            os.write(told, json.dumps(spoiled).encode())
+            os.close(told)
+            if not spoiled:
+                return
+            os._exit(0)
+        os.close(told)
+        answer = read_all(seen)
+        spoiled = json.loads(answer) if answer else modules
+        if not spoiled:
+            os._exit(0)
+        os.waitpid(child, 0)
+        modules = [name for name in modules if name not in spoiled]
 
 
 def reap_finished():

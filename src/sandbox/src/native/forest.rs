@@ -46,7 +46,13 @@ impl<Z> Forest<Z> {
     /// A forest of one: the base zygote, which has loaded `loaded`.
     pub(crate) fn new(base: Z, loaded: Vec<String>, warm: &[String]) -> Self {
         let base = Node { handle: base, requested: BTreeSet::new(), loaded: loaded.into_iter().collect(), used: 0 };
-        Self { nodes: vec![base], seen: HashMap::new(), clock: 0, absent: BTreeSet::new(), warm: warm.iter().cloned().collect() }
+        Self {
+            nodes: vec![base],
+            seen: HashMap::new(),
+            clock: 0,
+            absent: BTreeSet::new(),
+            warm: warm.iter().cloned().collect(),
+        }
     }
 
     /// The zygote at a place that [`Forest::choose`] gave.
@@ -58,12 +64,15 @@ impl<Z> Forest<Z> {
 
     /// What to do for a job that imports `imports`.
     pub(crate) fn choose(&mut self, imports: &[String]) -> Choice {
-        let wanted: BTreeSet<&String> = 
+        let wanted: BTreeSet<&String> =
             imports.iter().filter(|name| self.is_warm(name) && !self.absent.contains(*name)).collect();
         let implied = self.implied(&wanted);
         let best = self.best(&wanted, &implied);
-        let missing: Vec<String> =
-            wanted.iter().filter(|name| !self.nodes[best].loaded.contains(**name)).map(|name| (*name).clone()).collect();
+        let missing: Vec<String> = wanted
+            .iter()
+            .filter(|name| !self.nodes[best].loaded.contains(**name))
+            .map(|name| (*name).clone())
+            .collect();
         if missing.is_empty() || self.appearances(&missing) < WORTH_A_ZYGOTE {
             return Choice::Fork(best);
         }
@@ -74,11 +83,15 @@ impl<Z> Forest<Z> {
     pub(crate) fn add(&mut self, parent: usize, missing: &[String], loaded: Vec<String>, handle: Z) -> Vec<Z> {
         let loaded: BTreeSet<String> = loaded.into_iter().collect();
         let (modules, absent): (Vec<_>, Vec<_>) = missing.iter().cloned().partition(|name| loaded.contains(name));
+        let mut requested = self.nodes[parent].requested.clone();
+        // What was loaded on the way to a name that is no module was asked for as well.
+        requested.extend(
+            absent.iter().filter_map(|name| ancestors(name).find(|above| loaded.contains(*above))).map(str::to_owned),
+        );
+        requested.extend(modules);
         if self.absent.len() < MOST_REMEMBERED {
             self.absent.extend(absent);
         }
-        let mut requested = self.nodes[parent].requested.clone();
-        requested.extend(modules);
         self.clock += 1;
         self.nodes.push(Node { handle, requested, loaded, used: self.clock });
         let mut gone = Vec::new();
@@ -91,8 +104,10 @@ impl<Z> Forest<Z> {
         gone
     }
 
+    /// Private modules are not for preloading: `__main__` of a package is a program, not a library.
     fn is_warm(&self, name: &str) -> bool {
-        name.split('.').next().is_some_and(|top| self.warm.contains(top))
+        let mut parts = name.split('.');
+        parts.next().is_some_and(|top| self.warm.contains(top)) && !parts.any(|part| part.starts_with('_'))
     }
 
     /// Everything that importing `wanted` is known to load: what zygotes within it have loaded.
@@ -129,6 +144,11 @@ impl<Z> Forest<Z> {
     }
 }
 
+/// `a.b.c` gives `a.b` and `a`.
+fn ancestors(name: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(name.rsplit_once('.'), |(above, _)| above.rsplit_once('.')).map(|(above, _)| above)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,7 +160,12 @@ mod tests {
     fn forest() -> Forest<&'static str> {
         let mut forest = Forest::new("base", names("os"), &names("numpy matplotlib scipy pandas"));
         forest.add(0, &names("numpy"), names("os numpy"), "numpy");
-        forest.add(0, &names("matplotlib.pyplot"), names("os numpy matplotlib matplotlib.pyplot matplotlib.lines"), "pyplot");
+        forest.add(
+            0,
+            &names("matplotlib.pyplot"),
+            names("os numpy matplotlib matplotlib.pyplot matplotlib.lines"),
+            "pyplot",
+        );
         forest
     }
 
@@ -180,6 +205,22 @@ mod tests {
         forest.add(place, &missing, names("os numpy pandas"), "pandas");
         assert_eq!(forest.choose(&imports), Choice::Fork(3));
         assert_eq!(forest.choose(&names("pandas")), Choice::Fork(3));
+    }
+
+    #[test]
+    fn a_name_that_is_no_module_brings_its_parents_to_nobody_else() {
+        let mut forest = forest();
+        forest.add(0, &names("pandas.nothing.there"), names("os pandas pandas.core"), "pandas");
+        assert_eq!(forest.choose(&names("json")), Choice::Fork(0));
+        assert_eq!(forest.choose(&names("pandas")), Choice::Fork(3));
+    }
+
+    #[test]
+    fn programs_in_packages_are_not_preloaded() {
+        let mut forest = forest();
+        for _ in 0..3 {
+            assert_eq!(forest.choose(&names("numpy.f2py.__main__")), Choice::Fork(0));
+        }
     }
 
     #[test]
