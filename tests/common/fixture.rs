@@ -20,7 +20,8 @@ pub(crate) fn workspace() -> PathBuf {
 
 /// Where images and drivers are cached, as the command has it.
 fn cache() -> PathBuf {
-    let home = || PathBuf::from(env::var_os("HOME").expect("HOME or GLASSHOUSE_CACHE is set")).join(".cache/glasshouse");
+    let home =
+        || PathBuf::from(env::var_os("HOME").expect("HOME or GLASSHOUSE_CACHE is set")).join(".cache/glasshouse");
     env::var_os("GLASSHOUSE_CACHE").map_or_else(home, PathBuf::from)
 }
 

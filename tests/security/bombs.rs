@@ -144,7 +144,9 @@ fn the_disk_and_memory_are_one_sum() {
     };
     let limits = Limits { disk: 200 * MIB, ..small() };
     let mut worker = GLASS.lease();
-    let mut both = |disk, memory| run(&mut worker, &glasshouse_sandbox::RunRequest { limits: limits.clone(), ..request(&code(disk, memory)) });
+    let mut both = |disk, memory| {
+        run(&mut worker, &glasshouse_sandbox::RunRequest { limits: limits.clone(), ..request(&code(disk, memory)) })
+    };
     assert_eq!(text(&both(150, 1).stdout.kept), "both\n");
     assert_eq!(text(&both(1, 150).stdout.kept), "both\n");
     let report = both(150, 150);

@@ -30,7 +30,8 @@ fn mounts_hold_without_the_filter() {
 fn calls_that_no_sample_needs_fail_and_kill_nobody() {
     let mut control = on_host(CALLS);
     let absent = |outcome: &String| outcome == "ENOSYS" || outcome == "EAFNOSUPPORT" || outcome == "EPROTONOSUPPORT";
-    let missing: Vec<String> = control.iter().filter(|(_, outcome)| absent(outcome)).map(|(name, _)| name.clone()).collect();
+    let missing: Vec<String> =
+        control.iter().filter(|(_, outcome)| absent(outcome)).map(|(name, _)| name.clone()).collect();
     eprintln!("not in this kernel, so without a control: {missing:?}");
     let walled: Outcomes = attempted(&mut GLASS.lease(), CALLS);
     assert!(walled.values().all(|outcome| outcome.starts_with('E')), "only error numbers: {walled:?}");

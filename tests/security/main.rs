@@ -5,6 +5,12 @@
 mod common;
 
 mod bombs;
+mod disk;
 mod kernel;
+mod network;
+mod output;
 mod processes;
+mod rights;
+mod state;
 mod sweep;
+mod verdict;

@@ -61,7 +61,8 @@ fn no_other_process_can_be_signalled_or_limited() {
 
 /// Processes of the host whose name is `mark`.
 fn alive(mark: &str) -> usize {
-    let named = |entry: fs::DirEntry| fs::read_to_string(entry.path().join("comm")).is_ok_and(|name| name.trim() == mark);
+    let named =
+        |entry: fs::DirEntry| fs::read_to_string(entry.path().join("comm")).is_ok_and(|name| name.trim() == mark);
     fs::read_dir("/proc").unwrap().flatten().map(named).filter(|found| *found).count()
 }
 
@@ -70,10 +71,18 @@ fn a_daemon_is_dead_when_its_run_is_over() {
     let mark = format!("gh-d{}", std::process::id());
     let script = format!("MARK = '{mark}'\n{DAEMON}");
     // Without the glass it lives on after its parent has ended.
-    let mut plain = Command::new("python3").arg("-c").arg(format!("import ctypes, os\n{script}")).stdout(Stdio::null()).spawn().unwrap();
+    let mut plain = Command::new("python3")
+        .arg("-c")
+        .arg(format!("import ctypes, os\n{script}"))
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     assert!(plain.wait().unwrap().success());
     assert_eq!(alive(&mark), 1, "the control's daemon is alive");
-    let status = Command::new("sh").arg("-c").arg(format!("grep -lx {mark} /proc/[0-9]*/comm | cut -d/ -f3 | xargs kill -9")).status();
+    let status = Command::new("sh")
+        .arg("-c")
+        .arg(format!("grep -lx {mark} /proc/[0-9]*/comm | cut -d/ -f3 | xargs kill -9"))
+        .status();
     assert!(status.unwrap().success());
 
     let begin = Instant::now();
@@ -103,7 +112,8 @@ fn no_process_is_made_a_child_of_the_zygote() {
     }
     // Where it works, the worker cannot end the run: a fault that a sample brings about at will.
     let control = UNFILTERED.lease().run(&request(&attempting(FOSTER)));
-    let worked = control.as_ref().map_or(true, |report| outcomes(&report.stdout.kept)["a child of the zygote"] == "done");
+    let worked =
+        control.as_ref().map_or(true, |report| outcomes(&report.stdout.kept)["a child of the zygote"] == "done");
     assert!(worked, "{control:?}");
     assert_eq!(attempted(&mut GLASS.lease(), FOSTER)["a child of the zygote"], "EPERM");
 }
