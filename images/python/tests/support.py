@@ -1,5 +1,6 @@
-"""Runs a script plainly and under the hooks, each in its own folder and interpreter."""
+"""Runs a script plainly and under the hooks, each in its own folder and forked from its own interpreter."""
 
+import atexit
 import json
 import os
 import subprocess
@@ -15,16 +16,20 @@ HEAD = "import io, sys, os\nimport matplotlib.pyplot as plt\n"
 class Outcome:
     """What one run left behind."""
 
-    def __init__(self, folder, done):
-        self.folder = folder
-        self.stdout, self.stderr, self.status = done.stdout, done.stderr, done.returncode
+    def __init__(self, folder, status):
+        self.folder, self.status = folder, status
+        self.stdout, self.stderr = self._output(".stdout"), self._output(".stderr")
         self.captures = os.path.join(folder, "captures")
+
+    def _output(self, name):
+        with open(os.path.join(self.folder, name), encoding="utf-8") as handle:
+            return handle.read().replace(self.folder, "FOLDER")
 
     def files(self):
         """{name: bytes} of what the script wrote."""
         found = {}
         for name in os.listdir(self.folder):
-            if name not in ("captures", "main.py"):
+            if name not in ("captures", "main.py", ".stdout", ".stderr"):
                 with open(os.path.join(self.folder, name), "rb") as handle:
                     found[name] = handle.read()
         return found
@@ -54,6 +59,27 @@ def picture(path):
         return image.size, image.convert("RGBA").tobytes()
 
 
+_servers = {}
+
+
+def _server(mode):
+    """The interpreter that runs the scripts of one mode, started once."""
+    if mode not in _servers:
+        variables = {**os.environ, "MPLBACKEND": "Agg", "SOURCE_DATE_EPOCH": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        variables.pop("DISPLAY", None)
+        server = subprocess.Popen([sys.executable, os.path.join(HERE, "hooked.py"), mode], env=variables, text=True,
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        _servers[mode] = server
+        atexit.register(_stop, server)
+    return _servers[mode]
+
+
+def _stop(server):
+    server.stdin.close()
+    server.wait(10)
+    server.stdout.close()
+
+
 class HookCase(unittest.TestCase):
     """Tests that compare a plain run with hooked ones."""
 
@@ -62,26 +88,21 @@ class HookCase(unittest.TestCase):
         self.addCleanup(holder.cleanup)
         self.root = holder.name
 
-    def run_script(self, code, mode, head=HEAD, **environment):
-        """Run `code` as main.py; `mode` is plain, tail, forked or warm."""
+    def write_script(self, code, head=HEAD):
+        """A fresh folder with `code` as main.py and a place for captures."""
         folder = tempfile.mkdtemp(dir=self.root)
-        script = os.path.join(folder, "main.py")
-        with open(script, "w", encoding="utf-8") as handle:
+        with open(os.path.join(folder, "main.py"), "w", encoding="utf-8") as handle:
             handle.write(head + textwrap.dedent(code))
-        command = [sys.executable, script]
-        variables = {"PATH": os.environ.get("PATH", ""), "HOME": os.environ.get("HOME", "/"), "MPLBACKEND": "Agg",
-                     "SOURCE_DATE_EPOCH": "0", "PYTHONDONTWRITEBYTECODE": "1", **environment}
-        if mode != "plain":
-            os.mkdir(os.path.join(folder, "captures"))
-            command = [sys.executable, os.path.join(HERE, "hooked.py"), "captures", script]
-            if mode == "warm":
-                command.append("--warm")
-            if mode == "forked":
-                variables["HOOKED_NO_TAIL"] = "1"
-        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=120)
-        done.stderr = done.stderr.replace(folder, "FOLDER")
-        done.stdout = done.stdout.replace(folder, "FOLDER")
-        return Outcome(folder, done)
+        os.mkdir(os.path.join(folder, "captures"))
+        return folder
+
+    def run_script(self, code, mode, **environment):
+        """Run `code` in `mode`: plain, tail, forked or warm (see hooked.py)."""
+        folder = self.write_script(code)
+        server = _server(mode)
+        server.stdin.write(json.dumps({"folder": folder, "environment": environment}) + "\n")
+        server.stdin.flush()
+        return Outcome(folder, int(server.stdout.readline()))
 
     def same(self, code, modes=("tail", "forked", "warm"), **environment):
         """Assert that output, status and files are those of the plain run; returns the hooked outcomes."""
@@ -90,7 +111,9 @@ class HookCase(unittest.TestCase):
         for mode, outcome in zip(modes, outcomes):
             with self.subTest(mode=mode):
                 self.assertEqual((outcome.stdout, outcome.stderr, outcome.status), (plain.stdout, plain.stderr, plain.status))
-                self.assertEqual(outcome.files(), plain.files())
+                files, wanted = outcome.files(), plain.files()
+                self.assertEqual(sorted(files), sorted(wanted))
+                self.assertEqual([name for name in files if files[name] != wanted[name]], [])
                 self.assertFalse(os.path.exists(os.path.join(outcome.captures, "failures.json")))
         return outcomes
 
@@ -98,4 +121,6 @@ class HookCase(unittest.TestCase):
         """Assert that capture `index` of each outcome equals the `want.png` that `code` saves plainly."""
         wanted = picture(os.path.join(self.run_script(code, "plain").folder, "want.png"))
         for outcome in outcomes:
-            self.assertEqual(outcome.pixels(outcome.records()[index]), wanted)
+            size, pixels = outcome.pixels(outcome.records()[index])
+            self.assertEqual(size, wanted[0])
+            self.assertTrue(pixels == wanted[1], "the pixels differ")  # assertEqual would print megabytes

@@ -72,7 +72,7 @@ class States(HookCase):
         self.assertEqual(outcome.json("overflow.json"), {"figures": 4})
 
     def test_huge_picture_is_refused_and_said(self):
-        code = "plt.figure(figsize=(200, 200)).text(0, 0, 'x'); plt.savefig('x.pdf')\nplt.close()"
+        code = "fig = plt.figure(figsize=(90, 90)); fig.text(0, 0, 'x'); fig.savefig('x.pdf')\nplt.close()"
         for outcome in self.same(code, ("forked", "tail")):
             (record,) = outcome.records()
             self.assertIn("pixels are more than", record["error"])

@@ -54,9 +54,9 @@ class Unseen(HookCase):
                   + PLOT + "plt.savefig('x.pdf')\nprint(signal.getitimer(signal.ITIMER_REAL)[0] > 10)\n")
 
     def test_no_process_left_for_the_capture(self):
-        code = "def no():\n raise BlockingIOError(11, 'Resource temporarily unavailable')\nos.fork = no\n" + PLOT + "plt.savefig('x.pdf')\nprint(1)\n"
+        code = "def no():\n raise BlockingIOError(11, 'Resource temporarily unavailable')\nos.fork = no\n" + PLOT + "plt.savefig('x.pdf')\nx = 1\nplt.close()\n"
         for outcome in self.same(code, modes=("tail",)):
-            (record, *_rest) = outcome.records()
+            (record,) = outcome.records()
             self.assertIn("no process for the capture", record["error"])
 
     def test_code_after_the_save_sees_no_drawing(self):
@@ -79,7 +79,7 @@ class Unseen(HookCase):
         self.same(look, modes=("warm",))
 
     def test_names_and_signatures_stay(self):
-        self.same("import inspect\nfrom matplotlib.figure import Figure\nfrom matplotlib.backend_bases import FigureCanvasBase as C\n"
+        self.same("import inspect; plt.figure()\nfrom matplotlib.figure import Figure\nfrom matplotlib.backend_bases import FigureCanvasBase as C\n"
                   "for f in (Figure.savefig, Figure.show, Figure.draw, C.print_figure, C.draw_idle, plt.show, plt.savefig):\n"
                   " print(f.__name__, f.__module__, f.__qualname__, inspect.signature(f), len(f.__doc__ or ''))\nprint(Figure.stale.__doc__)\n")
 

@@ -12,10 +12,12 @@ originals = {}  # the unwrapped functions of matplotlib, by our names
 class Pending:
     """A save that is under way."""
 
-    __slots__ = ("figure", "call", "kwargs", "target", "writer")
+    __slots__ = ("figure", "call", "kwargs", "target", "writer", "dpi", "listener")
 
     def __init__(self, figure, call, kwargs, target, writer):
         self.figure, self.call, self.kwargs, self.target, self.writer = figure, call, kwargs, target, writer
+        self.dpi = figure.dpi  # `print_pdf` leaves its own behind
+        self.listener = quiet.Listener().start()
 
 
 def before_save(session, owner, call, positional, kwargs, frame):
@@ -30,6 +32,12 @@ def before_save(session, owner, call, positional, kwargs, frame):
     except Exception as error:
         note_failure(session, error)
         return None
+
+
+def save_ended(pending):
+    """Stop listening to the script's save, however it ended."""
+    if pending is not None:
+        pending.listener.stop()
 
 
 def after_save(session, pending, frame):
@@ -52,7 +60,7 @@ def _capture_save(session, pending, frame):
     figure, target = pending.figure, pending.target
     target.saved()
     state = session.of(figure)
-    key = _settings(figure, pending.call, pending.kwargs)
+    key = _settings(figure, pending.call, pending.kwargs, pending.dpi)
     fields = {"buffer": target.keep_bytes(session, number)}
     origin = _origin(session, pending.call, frame, target)
     known = state.seen.get(key)
@@ -63,7 +71,8 @@ def _capture_save(session, pending, frame):
         fields["facts"] = facts.safely(figure, None) if known is None else None
         records.write_json(session.out_dir, f"{number:04d}.json", records.record(number, origin, **fields))
     else:
-        alone = tail.user_code_is_over(session, frame, figure)
+        # A save that warns or logs would do so differently after a draw of ours: caches would be filled.
+        alone = not pending.listener.heard and tail.user_code_is_over(session, frame, figure)
         silent = _draw(session, number, figure, origin, _redraw(pending), fields, alone)
         if alone and silent:
             session.drawn = weakref.ref(figure)
@@ -111,7 +120,7 @@ def _capture_plain(session, figure, origin, alone):
     number = session.take_number()
     if number is None:
         return
-    state.seen[_settings(figure, "savefig", {})] = number
+    state.seen[_settings(figure, "savefig", {}, figure.dpi)] = number
     state.ever = True
 
     def draw(sink):
@@ -138,8 +147,10 @@ def _redraw(pending):
             originals["print_figure"](figure.canvas, sink, format="png", **kwargs)
         else:
             from matplotlib.backends.backend_agg import FigureCanvasAgg
+            from matplotlib.cbook import _setattr_cm
 
-            FigureCanvasAgg(figure).print_png(sink)
+            with _setattr_cm(figure, dpi=pending.dpi):
+                FigureCanvasAgg(figure).print_png(sink)
 
     return draw
 
@@ -166,10 +177,6 @@ def _draw(session, number, figure, origin, draw, fields, alone):
 
     if alone:
         noise, well = work()
-        for message in noise.warnings:  # each is shown once only: by us or by the draw that we stand in for
-            import warnings
-
-            warnings._showwarnmsg(message)
         return well and noise.is_silent()
     try:
         forking.run_in_copy(work, session.options.capture_seconds)
@@ -182,18 +189,18 @@ def _draw(session, number, figure, origin, draw, fields, alone):
         return False
 
 
-def _settings(figure, call, kwargs):
+def _settings(figure, call, kwargs, dpi):
     """What decides a PNG's pixels besides the figure's state, as something hashable."""
     from matplotlib import rcParams
 
     if call not in ("savefig", "print_figure"):
-        return ("canvas", float(figure.dpi))
-    dpi = kwargs.get("dpi")
-    dpi = rcParams["savefig.dpi"] if dpi is None else dpi
-    dpi = getattr(figure, "_original_dpi", figure.dpi) if isinstance(dpi, str) else dpi
+        return ("canvas", float(dpi))
+    asked = kwargs.get("dpi")
+    asked = rcParams["savefig.dpi"] if asked is None else asked
+    asked = getattr(figure, "_original_dpi", dpi) if isinstance(asked, str) else asked
     transparent = kwargs.get("transparent") if call == "savefig" else False
     transparent = rcParams["savefig.transparent"] if transparent is None else transparent
-    key = [float(dpi), bool(transparent)]
+    key = [float(asked), bool(transparent)]
     for name in ("facecolor", "edgecolor"):
         value = kwargs.get(name)
         value = "none" if value is None and transparent else value

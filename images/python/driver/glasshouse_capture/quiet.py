@@ -40,3 +40,34 @@ def quiet():
         yield noise
     finally:
         sys.stdout, sys.stderr, warnings._showwarnmsg, logging.Logger.callHandlers = kept
+
+
+class Listener:
+    """Counts the warnings and log records of a stretch of the script's own work, and lets them through."""
+
+    def __init__(self):
+        self.heard = 0
+        self._show, self._handle = warnings._showwarnmsg, logging.Logger.callHandlers
+
+    def _heard_warning(self, message):
+        self.heard += 1
+        return self._show(message)
+
+    def start(self):
+        """Begin to listen."""
+        handle = self._handle
+
+        def call_handlers(logger, record):
+            self.heard += 1
+            return handle(logger, record)
+
+        self._mine = self._heard_warning, call_handlers
+        warnings._showwarnmsg, logging.Logger.callHandlers = self._mine
+        return self
+
+    def stop(self):
+        """Put everything back, unless someone else has changed it meanwhile."""
+        if warnings._showwarnmsg is self._mine[0]:
+            warnings._showwarnmsg = self._show
+        if logging.Logger.callHandlers is self._mine[1]:
+            logging.Logger.callHandlers = self._handle

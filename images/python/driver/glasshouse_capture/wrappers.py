@@ -26,7 +26,10 @@ def _saving(original, call, positional):
         session.quiet += 1
         try:
             pending = capture.before_save(session, self, call, dict(zip(positional, args)), kwargs, sys._getframe(1))
-            result = original(self, *args, **kwargs)
+            try:
+                result = original(self, *args, **kwargs)
+            finally:
+                capture.save_ended(pending)
             capture.after_save(session, pending, sys._getframe(1))
         finally:
             session.depth -= 1
