@@ -21,7 +21,7 @@ const SEED: u64 = 7;
 
 /// One way to run programs.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A fresh `python main.py` each time.
     Plain,
     /// The same driver in a forked child, without isolation.
@@ -33,37 +33,37 @@ pub enum Kind {
 }
 
 /// An arm with its lanes and the seconds of its blocks.
-pub struct Arm {
-    pub kind: Kind,
-    pub lanes: Vec<Lane>,
-    pub seconds: Vec<f64>,
+pub(crate) struct Arm {
+    pub(crate) kind: Kind,
+    pub(crate) lanes: Vec<Lane>,
+    pub(crate) seconds: Vec<f64>,
 }
 
 /// One program.
 #[derive(Clone, Debug)]
-pub struct Program {
-    pub id: String,
-    pub code: String,
+pub(crate) struct Program {
+    pub(crate) id: String,
+    pub(crate) code: String,
     /// What it imports that zygotes may load.
-    pub modules: Vec<String>,
+    pub(crate) modules: Vec<String>,
 }
 
 impl Program {
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self { id: "empty".to_owned(), code: String::new(), modules: Vec::new() }
     }
 }
 
 /// How much is measured.
-pub struct Settings {
+pub(crate) struct Settings {
     rows: Option<PathBuf>,
     count: usize,
-    pub rounds: usize,
-    pub lanes: usize,
+    pub(crate) rounds: usize,
+    pub(crate) lanes: usize,
 }
 
 impl Settings {
-    pub fn from_environment() -> Outcome<Self> {
+    pub(crate) fn from_environment() -> Outcome<Self> {
         let number = |name: &str, default: usize| match env::var(name) {
             Ok(text) => text.parse().map_err(|_| format!("{name}={text} is not a number")),
             Err(_) => Ok(default),
@@ -78,7 +78,7 @@ impl Settings {
     }
 
     /// The programs, evenly spread over the file.
-    pub fn programs(&self) -> Outcome<Vec<Program>> {
+    pub(crate) fn programs(&self) -> Outcome<Vec<Program>> {
         #[derive(Deserialize)]
         struct Row {
             id: String,
@@ -96,7 +96,8 @@ impl Settings {
             .filter(|row| row.expect.as_deref().is_none_or(|expect| expect == "ok") && row.code.contains("import"))
             .collect();
         let step = (rows.len() as f64 / self.count as f64).max(1.0);
-        let chosen = (0..self.count).map(|index| (index as f64 * step) as usize).take_while(|index| *index < rows.len());
+        let chosen =
+            (0..self.count).map(|index| (index as f64 * step) as usize).take_while(|index| *index < rows.len());
         Ok(chosen
             .map(|index| {
                 let row = &rows[index];
@@ -108,22 +109,25 @@ impl Settings {
 }
 
 /// What lanes are made of.
-pub struct Setup {
+pub(crate) struct Setup {
     bench: Bench,
     scripts: tempfile::TempDir,
 }
 
 impl Setup {
-    pub fn new() -> Outcome<Self> {
+    pub(crate) fn new() -> Outcome<Self> {
         let scripts = tempfile::tempdir()?;
         fs::write(scripts.path().join("control.py"), include_str!("control/control.py"))?;
         fs::write(scripts.path().join("enter.sh"), include_str!("control/enter.sh"))?;
         Ok(Self { bench: Bench::new()?, scripts })
     }
 
-    pub fn lane(&self, kind: Kind) -> Outcome<Lane> {
+    pub(crate) fn lane(&self, kind: Kind) -> Outcome<Lane> {
         if kind == Kind::Glass {
-            return Ok(Lane::Glass { worker: Box::new(self.bench.worker().map_err(|fault| fault.message)?), limits: self.bench.limits() });
+            return Ok(Lane::Glass {
+                worker: Box::new(self.bench.worker().map_err(|fault| fault.message)?),
+                limits: self.bench.limits(),
+            });
         }
         let mut child = Command::new("unshare")
             .args(["--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "sh"])
@@ -143,22 +147,22 @@ impl Setup {
 }
 
 /// One worker of an arm.
-pub enum Lane {
+pub(crate) enum Lane {
     Control { kind: Kind, child: Child, requests: ChildStdin, answers: BufReader<ChildStdout>, warm: Vec<String> },
     Glass { worker: Box<Worker>, limits: Limits },
 }
 
 /// What a lane says of a program.
 #[derive(Debug, Deserialize)]
-pub struct Run {
-    pub seconds: f64,
+pub(crate) struct Run {
+    pub(crate) seconds: f64,
     #[serde(rename = "status")]
     _status: i32,
-    pub pictures: Vec<u32>,
+    pub(crate) pictures: Vec<u32>,
 }
 
 impl Lane {
-    pub fn run(&mut self, program: &Program) -> Outcome<Run> {
+    pub(crate) fn run(&mut self, program: &Program) -> Outcome<Run> {
         match self {
             Self::Control { kind, requests, answers, warm, .. } => {
                 let op = match kind {

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::arms::{Arm, Kind, Program};
 
-pub fn print_host() {
+pub(crate) fn print_host() {
     let line = |path: &str, key: &str| {
         let text = fs::read_to_string(path).unwrap_or_default();
         text.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned()
@@ -19,7 +19,7 @@ fn quantile(sorted: &[f64], part: f64) -> f64 {
     sorted.get(place).copied().unwrap_or(f64::NAN)
 }
 
-pub fn print_latencies(what: &str, controls: &mut [f64], ours: &mut [f64]) {
+pub(crate) fn print_latencies(what: &str, controls: &mut [f64], ours: &mut [f64]) {
     controls.sort_by(f64::total_cmp);
     ours.sort_by(f64::total_cmp);
     println!("\n{what}, {} runs each, interleaved (ms)", ours.len());
@@ -31,14 +31,14 @@ pub fn print_latencies(what: &str, controls: &mut [f64], ours: &mut [f64]) {
 }
 
 /// Programs whose pictures differ between the arms that capture.
-pub fn differing(pictures: &[(Kind, Vec<Vec<u32>>)], block: &[Program]) -> Vec<String> {
+pub(crate) fn differing(pictures: &[(Kind, Vec<Vec<u32>>)], block: &[Program]) -> Vec<String> {
     let of = |kind| pictures.iter().find(|(of, _)| *of == kind).map(|(_, seen)| seen);
     let (Some(fork), Some(glass)) = (of(Kind::Fork), of(Kind::Glass)) else { return Vec::new() };
     let pairs = block.iter().zip(fork.iter().zip(glass));
     pairs.filter(|(_, (fork, glass))| fork != glass).map(|(program, _)| program.id.clone()).collect()
 }
 
-pub fn print_charts(arms: &[Arm], rows: usize, lanes: usize, differences: &[String]) {
+pub(crate) fn print_charts(arms: &[Arm], rows: usize, lanes: usize, differences: &[String]) {
     println!("\ncharts, {rows} rows in each arm, {lanes} lanes, blocks interleaved");
     println!("{:>8} {:>10} {:>10}", "", "seconds", "rows/s");
     for arm in arms {
@@ -48,8 +48,16 @@ pub fn print_charts(arms: &[Arm], rows: usize, lanes: usize, differences: &[Stri
     let of = |kind| arms.iter().find(|arm| arm.kind == kind).map(|arm| arm.seconds.clone()).unwrap_or_default();
     let (plain, fork, glass) = (of(Kind::Plain), of(Kind::Fork), of(Kind::Glass));
     let total = |seconds: &[f64]| seconds.iter().sum::<f64>();
-    println!("plain / glass: {:.2}x   (median of blocks {:.2}x)", total(&plain) / total(&glass), median_ratio(&plain, &glass));
-    println!("glass / fork:  {:.3}x  (median of blocks {:.3}x)", total(&glass) / total(&fork), median_ratio(&glass, &fork));
+    println!(
+        "plain / glass: {:.2}x   (median of blocks {:.2}x)",
+        total(&plain) / total(&glass),
+        median_ratio(&plain, &glass)
+    );
+    println!(
+        "glass / fork:  {:.3}x  (median of blocks {:.3}x)",
+        total(&glass) / total(&fork),
+        median_ratio(&glass, &fork)
+    );
     match differences {
         [] => println!("pictures: equal in fork and glass for every program"),
         some => println!("pictures differ between fork and glass: {}", some.join(", ")),

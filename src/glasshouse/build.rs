@@ -1,7 +1,7 @@
-//! Builds again when a file appears under the folders that are embedded in the command.
+//! What is embedded changes the command: also files that are new.
 
 fn main() {
     for folder in ["images", "policies", "fixtures"] {
-        println!("cargo:rerun-if-changed=../../{folder}");
+        println!("cargo::rerun-if-changed=../../{folder}");
     }
 }

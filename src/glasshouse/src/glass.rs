@@ -121,22 +121,39 @@ impl Pools {
     }
 
     fn config(&self, policy: &Policy) -> Result<PoolConfig, GlassError> {
-        let spec = &self.image.spec;
-        Ok(PoolConfig {
-            root: self.image.root.clone(),
-            driver: self.driver.clone(),
-            interpreter: spec.interpreter.clone(),
-            script: spec.script.clone(),
-            environment: spec.env.clone(),
-            warm: self.zygotes.warm.clone(),
-            trunk: self.zygotes.trunk.clone(),
-            seccomp: seccomp::compile(&policy.seccomp, profile(policy)?)?,
-            limits: policy.limits.clone(),
-            require: policy.require.clone(),
-            allow_missing: self.allow_missing.clone(),
-            verbose: std::env::var_os(VERBOSE).is_some(),
-        })
+        pool_config(&self.image, &self.driver, &self.zygotes, policy, &self.allow_missing)
     }
+}
+
+/// Everything that the workers of an image under a policy need.
+fn pool_config(
+    image: &Image,
+    driver: &Driver,
+    zygotes: &Zygotes,
+    policy: &Policy,
+    allow_missing: &[Requirement],
+) -> Result<PoolConfig, GlassError> {
+    Ok(PoolConfig {
+        root: image.root.clone(),
+        driver: driver.clone(),
+        interpreter: image.spec.interpreter.clone(),
+        script: image.spec.script.clone(),
+        environment: image.spec.env.clone(),
+        warm: zygotes.warm.clone(),
+        trunk: zygotes.trunk.clone(),
+        seccomp: seccomp::compile(&policy.seccomp, profile(policy)?)?,
+        limits: policy.limits.clone(),
+        require: policy.require.clone(),
+        allow_missing: allow_missing.to_vec(),
+        verbose: std::env::var_os(VERBOSE).is_some(),
+    })
+}
+
+/// The configuration of one image's pool, for benchmarks and tests that start workers themselves.
+pub fn configuration(image: &Image, policy: &Policy, cache: &Path) -> Result<PoolConfig, GlassError> {
+    let driver = Driver::lay_out(&driver(&image.name), cache)
+        .map_err(|source| GlassError::Driver { path: cache.to_owned(), source })?;
+    pool_config(image, &driver, &zygotes(&image.name)?, policy, &[])
 }
 
 fn key(policy: &Policy) -> Key {

@@ -3,6 +3,7 @@
 //! Everything that it does to a sample happens in [`pipeline`]; [`verdict`] is the one place where
 //! verdicts are made; [`cli`] is the surface.
 
+pub mod bench;
 pub mod cli;
 pub mod glass;
 pub mod pipeline;

@@ -57,7 +57,7 @@ impl Progress {
 
     /// Shows the counters as they are now.
     pub fn tick(&mut self, now: &Snapshot) {
-        let fraction = self.read.fraction();
+        let fraction = self.read.fraction().map(|read| now.part(read));
         if self.base.is_none() && now.over() > 0 {
             self.base = Some((Instant::now(), fraction.unwrap_or(0.0)));
         }
@@ -159,13 +159,20 @@ mod tests {
 
     fn snapshot() -> Snapshot {
         let verdicts = [(Verdict::RuntimeError, 2), (Verdict::Ok, 1_200), (Verdict::Signaled, 5)].into();
-        Snapshot { verdicts, faults: 1, bad_rows: 0, skipped: 7, copied: 0 }
+        Snapshot { verdicts, taken: 1_215, faults: 1, bad_rows: 0, skipped: 7, copied: 0 }
     }
 
     #[test]
     fn the_status_begins_with_what_went_well() {
         let text = status(&snapshot(), 10.0, Some(61.0));
         assert_eq!(text, "1,208 rows  120.8/s  ok 1,200  signaled 5  runtime_error 2  faults 1  61 s left");
+    }
+
+    #[test]
+    fn rows_under_way_do_not_count_as_done() {
+        let half = Snapshot { taken: 2_430, ..snapshot() };
+        assert!((half.part(1.0) - 0.5).abs() < 1e-9);
+        assert_eq!(Snapshot::default().part(0.3), 0.0);
     }
 
     #[test]

@@ -27,6 +27,8 @@ fn collect(folder: &Dir<'_>, base: &str, files: &mut BTreeMap<String, Vec<u8>>) 
             // Bytecode that a developer's own interpreter left is no part of the driver.
             DirEntry::Dir(inner) if inner.path().ends_with("__pycache__") => {}
             DirEntry::Dir(inner) => collect(inner, base, files),
+            // Neither is what is written for people.
+            DirEntry::File(file) if file.path().extension().is_some_and(|extension| extension == "md") => {}
             DirEntry::File(file) => {
                 let path = file.path().strip_prefix(base).unwrap_or(file.path());
                 files.insert(path.to_string_lossy().into_owned(), file.contents().to_vec());

@@ -27,7 +27,7 @@ pub enum Outcome {
 struct OutcomeFields {
     verdict: Option<Verdict>,
     cause: Option<Cause>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     fault: Option<Fault>,
 }
 
@@ -294,7 +294,7 @@ mod tests {
         assert!(serde_json::from_str::<Outcome>(text).is_err());
         let ok = Outcome::Verdict { verdict: Verdict::Ok, cause: None };
         let json = serde_json::to_string(&ok).unwrap();
-        assert_eq!(json, r#"{"verdict":"ok","cause":null}"#);
+        assert_eq!(json, r#"{"verdict":"ok","cause":null,"fault":null}"#);
         assert_eq!(serde_json::from_str::<Outcome>(&json).unwrap(), ok);
     }
 

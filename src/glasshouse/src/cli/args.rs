@@ -6,6 +6,8 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_dataset::Shard;
 
+use crate::report::THUMBNAIL_HELPER;
+
 /// Runs code that a model wrote, behind glass: nothing gets out, and everything it draws can be seen.
 #[derive(Debug, Parser)]
 #[command(
@@ -44,6 +46,9 @@ pub enum Command {
     /// The confined helper that decodes pictures; started by the other commands.
     #[command(hide = true)]
     CheckHelper,
+    /// The confined helper that makes thumbnails; started by `report`.
+    #[command(hide = true, name = THUMBNAIL_HELPER)]
+    ThumbnailHelper,
 }
 
 /// What decides how jobs run; shared by the commands that run any.

@@ -20,6 +20,8 @@ use clap::Parser as _;
 
 pub use args::{Cli, Command};
 pub use failure::Failure;
+pub use place::cache as cache_folder;
+pub use setup::definitions;
 
 /// The exit code of a run in which some rows have no verdict.
 const INCOMPLETE: u8 = 1;
@@ -35,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Images(args) => images::images(&args),
         Command::Policy(args) => policy::policy(&args),
         Command::CheckHelper => return glasshouse_capture::helper::main(),
+        Command::ThumbnailHelper => return crate::report::thumbnail_helper(),
     };
     match done {
         Ok(code) => ExitCode::from(code),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Failure;
 
 /// The folder of images and other things that can be made again.
-pub(super) fn cache(named: Option<&Path>) -> Result<PathBuf, Failure> {
+pub fn cache(named: Option<&Path>) -> Result<PathBuf, Failure> {
     let from = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let found = named
         .map(Path::to_owned)

@@ -97,7 +97,7 @@ pub(super) fn harvester(folder: &Path) -> Result<Arc<Harvester>, Failure> {
 }
 
 /// All definitions that are embedded in the command.
-pub(super) fn definitions() -> Result<Vec<Definition>, Failure> {
+pub fn definitions() -> Result<Vec<Definition>, Failure> {
     let folders = IMAGES.dirs().filter(|folder| folder.get_file(folder.path().join("runtime.toml")).is_some());
     folders.map(definition).collect()
 }

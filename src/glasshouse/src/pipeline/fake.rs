@@ -55,13 +55,5 @@ impl Collector for FakeCollector {
 
 /// Nothing was taken out.
 pub(crate) fn nothing() -> Collected {
-    Collected {
-        artifacts: Vec::new(),
-        error: None,
-        error_chain: Vec::new(),
-        overflow: 0,
-        cut: None,
-        harvest_seconds: 0.01,
-        check_seconds: 0.02,
-    }
+    Collected { harvest_seconds: 0.01, check_seconds: 0.02, ..Collected::default() }
 }

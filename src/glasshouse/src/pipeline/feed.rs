@@ -17,6 +17,7 @@ pub(super) fn feed(shared: &Shared, source: Source, tasks: &SyncSender<Task>) {
         if shared.stop.requested() {
             return;
         }
+        shared.tally.taken();
         match one(shared, item) {
             Ok(Some(task)) => {
                 let admitted = shared.inflight.enter(|| shared.stop.requested());

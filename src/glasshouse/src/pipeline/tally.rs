@@ -10,6 +10,7 @@ use glasshouse_model::{Outcome, Verdict};
 #[derive(Default)]
 pub struct Tally {
     verdicts: Mutex<BTreeMap<Verdict, u64>>,
+    taken: AtomicU64,
     faults: AtomicU64,
     bad_rows: AtomicU64,
     skipped: AtomicU64,
@@ -25,6 +26,11 @@ impl Tally {
             }
             Outcome::Fault(_) => add(&self.faults),
         }
+    }
+
+    /// A row was read.
+    pub fn taken(&self) {
+        add(&self.taken);
     }
 
     /// A row could not be used.
@@ -46,6 +52,7 @@ impl Tally {
     pub fn now(&self) -> Snapshot {
         Snapshot {
             verdicts: self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            taken: self.taken.load(Ordering::Relaxed),
             faults: self.faults.load(Ordering::Relaxed),
             bad_rows: self.bad_rows.load(Ordering::Relaxed),
             skipped: self.skipped.load(Ordering::Relaxed),
@@ -63,6 +70,8 @@ fn add(counter: &AtomicU64) {
 pub struct Snapshot {
     /// Rows by verdict.
     pub verdicts: BTreeMap<Verdict, u64>,
+    /// Rows that were read, whatever became of them.
+    pub taken: u64,
     /// Rows that ended in a fault.
     pub faults: u64,
     /// Rows that could not be used.
@@ -82,5 +91,10 @@ impl Snapshot {
     /// Rows that are over, in whatever way, by this command.
     pub fn over(&self) -> u64 {
         self.judged() + self.faults + self.bad_rows
+    }
+
+    /// Which part of all rows is over, given the part of the input that was read.
+    pub fn part(&self, read: f64) -> f64 {
+        read * (self.over() + self.skipped) as f64 / self.taken.max(1) as f64
     }
 }

@@ -18,6 +18,8 @@ const GROUPS: usize = 60;
 /// Rows given as examples of a group, and rows in the list of the slowest.
 const EXAMPLES: usize = 3;
 const SLOWEST: usize = 10;
+/// Pictures that every browser shows and that hold nothing but pixels.
+const RASTER: [&str; 5] = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp"];
 /// Bytes of code and of output that the page shows of a row.
 const CODE: usize = 6_000;
 const OUTPUT: usize = 1_500;
@@ -49,7 +51,7 @@ pub(crate) struct Card {
     pub(crate) stdout: String,
     /// Name and size of each artifact, and what is wrong with it.
     pub(crate) artifacts: Vec<(String, String, u64, Option<String>)>,
-    /// Path of the first figure, relative to the page.
+    /// Path of its picture, relative to the page.
     pub(crate) picture: Option<String>,
     /// Its size in pixels.
     pub(crate) size: Option<(u32, u32)>,
@@ -249,15 +251,17 @@ fn is_picture(artifact: &Artifact) -> bool {
     matches!(artifact.kind, ArtifactKind::Figure | ArtifactKind::Image | ArtifactKind::Video)
 }
 
-/// The first figure whose bytes are there: rendered by us, so that the page shows it in any browser.
-fn figure(record: &Record) -> Option<&Artifact> {
+/// What the page shows of a record: its first figure, else the first picture file that it wrote.
+fn shown(record: &Record) -> Option<&Artifact> {
     let whole = |artifact: &&Artifact| artifact.hash.is_some() && artifact.problem.is_none();
-    record.artifacts.iter().filter(whole).find(|artifact| artifact.kind == ArtifactKind::Figure)
+    let raster = |artifact: &&Artifact| is_picture(artifact) && RASTER.contains(&artifact.media_type.as_str());
+    let figure = record.artifacts.iter().filter(whole).find(|artifact| artifact.kind == ArtifactKind::Figure);
+    figure.or_else(|| record.artifacts.iter().filter(whole).find(raster))
 }
 
 fn card(record: &Record) -> Card {
     let code = ["code", "completion"].iter().find_map(|name| record.columns.get(*name).and_then(Value::as_str));
-    let figure = figure(record);
+    let figure = shown(record);
     Card {
         id: record.id.clone(),
         row: record.row,

@@ -20,6 +20,9 @@ use thiserror::Error;
 
 use gather::Gathered;
 use summary::Summary;
+use thumbs::Thumbnails;
+
+pub(crate) use thumbs::{SUBCOMMAND as THUMBNAIL_HELPER, serve as thumbnail_helper};
 
 /// The note of a run folder that holds the seconds which all commands together spent running jobs.
 pub const SECONDS_NOTE: &str = "seconds";
@@ -56,8 +59,9 @@ pub fn write(out: &Path) -> Result<PathBuf, ReportError> {
         file.write_all(b"\n")
     })?;
     let path = out.join("report.html");
-    let picture = |card: &gather::Card| card.hash.and_then(|hash| thumbs::thumbnail(&reader.artifact_path(&hash)));
-    save(&path, |file| page::write(file, &summary, &gathered, &cards, picture))?;
+    let mut thumbnails = Thumbnails::default();
+    let mut picture = |card: &gather::Card| card.hash.and_then(|hash| thumbnails.of(&reader.artifact_path(&hash)));
+    save(&path, |file| page::write(file, &summary, &gathered, &cards, &mut picture))?;
     Ok(path)
 }
 

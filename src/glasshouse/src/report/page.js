@@ -5,8 +5,12 @@ const chips = [...document.querySelectorAll(".chip")];
 const search = document.getElementById("search");
 const shown = document.getElementById("shown");
 const dialog = document.querySelector("dialog");
+const sheet = document.querySelector(".sheet");
+const more = document.getElementById("more");
+const FEW = 30;
 const chosen = new Set();
 let open = 0;
+let all = false;
 
 function filter() {
   const words = search.value.trim().toLowerCase();
@@ -17,6 +21,10 @@ function filter() {
     card.hidden = (chosen.size && !chosen.has(row.verdict)) || !text.includes(words);
     count += !card.hidden;
   });
+  const few = !all && !chosen.size && !words && cards.length > FEW;
+  sheet.classList.toggle("few", few);
+  more.hidden = !few;
+  more.textContent = `show all ${cards.length}`;
   shown.textContent = count === cards.length ? `${count} rows` : `${count} of ${cards.length} rows`;
 }
 
@@ -37,7 +45,8 @@ function block(parent, title, text) {
 function picture(row, card) {
   const left = dialog.querySelector(".left");
   const small = card.querySelector("img");
-  if (!small) return left.replaceChildren(make("p", "no figure"));
+  left.parentNode.classList.toggle("bare", !small);
+  if (!small) return left.replaceChildren();
   const image = make("img");
   image.alt = row.id;
   image.onerror = () => { image.onerror = null; image.src = small.src; };
@@ -50,7 +59,7 @@ function facts(row) {
   const add = (name, value) => list.append(make("dt", name), make("dd", value));
   add("time", `${time(row.wall)} on the clock, ${time(row.cpu)} of processor`);
   add("memory", `${size(row.memory)} at most`);
-  if (row.size) add("figure", `${row.size[0]} × ${row.size[1]} pixels`);
+  if (row.size) add("picture", `${row.size[0]} × ${row.size[1]} pixels`);
   for (const [name, type, bytes, problem] of row.artifacts) {
     add("artifact", `${name}, ${type}, ${size(bytes)}${problem ? `: ${problem}` : ""}`);
   }
@@ -76,8 +85,9 @@ function show(i) {
   code(row, right);
   block(right, "stdout", row.stdout);
   picture(row, cards[i]);
-  right.scrollTop = 0;
   if (!dialog.open) dialog.showModal();
+  dialog.querySelector("[data-close]").focus();
+  right.scrollTop = 0;
 }
 
 function step(by) {
@@ -92,6 +102,7 @@ chips.forEach(chip => chip.addEventListener("click", () => {
   filter();
 }));
 search.addEventListener("input", filter);
+more.addEventListener("click", () => { all = true; filter(); });
 dialog.addEventListener("click", event => { if (event.target === dialog) dialog.close(); });
 dialog.querySelector("[data-by='-1']").addEventListener("click", () => step(-1));
 dialog.querySelector("[data-by='1']").addEventListener("click", () => step(1));

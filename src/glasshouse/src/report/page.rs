@@ -13,7 +13,7 @@ const JS: &str = include_str!("page.js");
 const LOGO: &str = "<svg viewBox='0 0 52 52' fill='none' stroke='currentColor' stroke-width='2.6' stroke-linecap='round' \
     stroke-linejoin='round' aria-hidden='true'><path d='M6 22 26 6l20 16v22a2 2 0 0 1-2 2H8a2 2 0 0 1-2-2z'/>\
     <path d='M13 37l8-9 7 5 11-13' stroke-width='3'/><path d='M6 22h40' opacity='.35'/></svg>";
-/// The stages with their colours and what they mean.
+/// The stages with their colours and what they mean. The first is waiting, which the bar leaves out.
 const PHASES: [(&str, &str, &str); 6] = [
     ("queue", "#a9b4c0", "from being read to having a worker"),
     ("lease", "#7aa5c9", "until a cell and a zygote were ready"),
@@ -29,7 +29,7 @@ pub(crate) fn write(
     summary: &Summary,
     gathered: &Gathered,
     cards: &[Card],
-    picture: impl Fn(&Card) -> Option<String>,
+    picture: &mut impl FnMut(&Card) -> Option<String>,
 ) -> io::Result<()> {
     let name = html(&summary.dataset);
     write!(
@@ -39,10 +39,10 @@ pub(crate) fn write(
          style-src 'unsafe-inline'; script-src 'unsafe-inline'\"><title>{name} · Glasshouse</title>\n<style>\n{CSS}</style></head>\n<body><main>\n"
     )?;
     head(out, summary)?;
-    times(out, summary, gathered)?;
-    failures(out, &gathered.groups)?;
-    slowest(out, gathered)?;
     sheet(out, cards, gathered, picture)?;
+    failures(out, &gathered.groups)?;
+    times(out, summary, gathered)?;
+    slowest(out, gathered)?;
     foot(out, summary)?;
     write!(
         out,
@@ -127,9 +127,9 @@ fn times(out: &mut impl Write, summary: &Summary, gathered: &Gathered) -> io::Re
         ends.0, ends.1
     )?;
     write!(out, "<section class=panel><div class=stack>")?;
-    let total: f64 = summary.phases.values().sum::<f64>().max(1e-9);
     let mean = |name: &str| summary.phases.get(name).copied().unwrap_or_default();
-    for (name, colour, _) in PHASES {
+    let total: f64 = PHASES.iter().skip(1).map(|(name, _, _)| mean(name)).sum::<f64>().max(1e-9);
+    for (name, colour, _) in PHASES.iter().skip(1) {
         let part = mean(name) / total;
         write!(out, "<i style='--p:{colour};flex-grow:{:.5}' title='{name}'></i>", part.max(0.0))?;
     }
@@ -146,13 +146,16 @@ fn failures(out: &mut impl Write, groups: &[Group]) -> io::Result<()> {
     }
     let mut groups: Vec<&Group> = groups.iter().collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.rows));
-    write!(out, "<h2>What went wrong<small>by verdict and cause</small></h2>")?;
+    write!(out, "<h2>What went wrong<small>by verdict and cause</small></h2><div class=groups>")?;
     for group in groups {
+        let preview = group.examples.first().map(|example| example.message.as_str()).unwrap_or_default();
         write!(
             out,
-            "<details class='group v-{verdict}'><summary><span class=badge>{verdict}</span><code>{}</code><b>{}</b></summary>",
+            "<details class='group v-{verdict}'><summary><span class=badge>{verdict}</span><code>{}</code><b>{}</b>\
+             <span class=say>{}</span></summary>",
             html(&group.code),
             count(group.rows),
+            html(&super::escape::head(preview, 1, 160)),
             verdict = group.verdict,
         )?;
         for example in &group.examples {
@@ -169,7 +172,7 @@ fn failures(out: &mut impl Write, groups: &[Group]) -> io::Result<()> {
         }
         writeln!(out, "</details>")?;
     }
-    Ok(())
+    writeln!(out, "</div>")
 }
 
 fn slowest(out: &mut impl Write, gathered: &Gathered) -> io::Result<()> {
@@ -197,7 +200,7 @@ fn sheet(
     out: &mut impl Write,
     cards: &[Card],
     gathered: &Gathered,
-    picture: impl Fn(&Card) -> Option<String>,
+    picture: &mut impl FnMut(&Card) -> Option<String>,
 ) -> io::Result<()> {
     let rows = gathered.rows();
     let note = if (cards.len() as u64) < rows {
@@ -227,7 +230,7 @@ fn sheet(
             id = html(&card.id)
         )?;
     }
-    writeln!(out, "</div>")
+    writeln!(out, "</div><button id=more hidden></button>")
 }
 
 fn foot(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
@@ -238,4 +241,85 @@ fn foot(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
         write!(out, " · <b>without {}</b>", missing.join(", "))?;
     }
     writeln!(out, " · image <code>{}</code></footer>", html(summary.runtime.image.get(..12).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use glasshouse_model::{BackendInfo, RuntimeInfo, Verdict};
+    use serde_json::Value;
+
+    use super::super::gather::tests::record;
+    use super::super::summary::Times;
+    use super::*;
+
+    const HOSTILE: &str = "</script></style><img src=x onerror=alert(1)>'\"&<!--";
+
+    fn page() -> String {
+        let mut gathered = Gathered::default();
+        for row in 0..6 {
+            let mut record = record(row, Verdict::RuntimeError, HOSTILE);
+            record.id = format!("{HOSTILE}{row}");
+            record.columns.insert("code".to_owned(), Value::String(HOSTILE.to_owned()));
+            record.stdout.text = HOSTILE.to_owned();
+            record.runtime.name = HOSTILE.to_owned();
+            if let Some(error) = &mut record.error {
+                error.traceback = HOSTILE.to_owned();
+            }
+            gathered.add(&record);
+        }
+        let summary = Summary {
+            glasshouse: "1",
+            dataset: HOSTILE.to_owned(),
+            fingerprint: String::new(),
+            options: BTreeMap::new(),
+            rows: 6,
+            verdicts: [("runtime_error", 6)].into(),
+            faults: 0,
+            bad_rows: 0,
+            failed_attempts: 0,
+            artifacts: 0,
+            pictures: 0,
+            rate: None,
+            wall: Times { mean: 1.0, p50: 1.0, p95: 1.0, p99: 1.0 },
+            phases: BTreeMap::new(),
+            runtime: RuntimeInfo { name: HOSTILE.to_owned(), ..RuntimeInfo::default() },
+            backend: BackendInfo { name: HOSTILE.to_owned(), layers: vec![HOSTILE.to_owned()], missing: vec![] },
+        };
+        let cards = gathered.take_cards();
+        let mut out = Vec::new();
+        write(&mut out, &summary, &gathered, &cards, &mut |_| None).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn nothing_from_a_sample_becomes_markup() {
+        let page = page();
+        assert!(!page.contains("<img src=x"), "markup of a sample is in the page");
+        // One element each of ours, and none that a sample's text opened or closed.
+        for (tag, count) in [("</style>", 1), ("</script>", 2), ("<!--", 0)] {
+            assert_eq!(page.matches(tag).count(), count, "{tag}");
+        }
+        assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;"));
+    }
+
+    #[test]
+    fn nothing_is_loaded_from_elsewhere() {
+        let page = page();
+        for needle in ["http://", "https://", "@import", "url("] {
+            assert!(!page.contains(needle), "{needle}");
+        }
+        assert!(page.contains("default-src 'none'"));
+    }
+
+    #[test]
+    fn the_data_behind_the_cards_reads_back() {
+        let page = page();
+        let start = page.find("id=rows>").unwrap() + "id=rows>".len();
+        let end = start + page[start..].find("</script>").unwrap();
+        let rows: Vec<Value> = serde_json::from_str(&page[start..end]).unwrap();
+        assert_eq!(rows.len(), 6);
+        assert_eq!(rows[0]["code"], HOSTILE);
+    }
 }
