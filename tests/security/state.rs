@@ -1,6 +1,5 @@
 //! What one run leaves for another, earlier, later or at the same time.
 
-use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -46,19 +45,15 @@ fn runs_at_the_same_time_cannot_meet() {
     let hides =
         format!("{HIDE}\nsay('from', str(time.monotonic()))\ntime.sleep(SECONDS)\nsay('to', str(time.monotonic()))");
     let seeks = format!("import time\nsay('from', str(time.monotonic()))\n{SEEK}\nsay('to', str(time.monotonic()))");
+    let (mut first, mut second) = (GLASS.lease(), GLASS.lease());
     for seconds in [3, 10, 30] {
-        let (told, leased) = mpsc::channel();
         let hides = hides.replace("SECONDS", &seconds.to_string());
-        let hider = thread::spawn(move || {
-            let mut worker = GLASS.lease();
-            told.send(()).unwrap();
-            attempted(&mut worker, &hides)
+        let (hidden, mut walled) = thread::scope(|scope| {
+            let hider = scope.spawn(|| attempted(&mut first, &hides));
+            thread::sleep(Duration::from_secs(1));
+            let walled = attempted(&mut second, &seeks);
+            (hider.join().unwrap(), walled)
         });
-        leased.recv().unwrap();
-        let mut worker = GLASS.lease();
-        thread::sleep(Duration::from_secs(1));
-        let mut walled = attempted(&mut worker, &seeks);
-        let hidden = hider.join().unwrap();
         let time = |outcomes: &Outcomes, name: &str| outcomes[name].parse::<f64>().unwrap();
         let together = time(&hidden, "from") < time(&walled, "from") && time(&walled, "to") < time(&hidden, "to");
         walled.retain(|name, _| name != "from" && name != "to");
