@@ -70,7 +70,12 @@ impl Worker {
         result
     }
 
-    fn attempt(&mut self, request: &RunRequest, mut leaf: Option<&mut Leaf>, leased: Instant) -> Result<RunReport, Fault> {
+    fn attempt(
+        &mut self,
+        request: &RunRequest,
+        mut leaf: Option<&mut Leaf>,
+        leased: Instant,
+    ) -> Result<RunReport, Fault> {
         let shared = Arc::clone(&self.shared);
         let jobs = self.jobs;
         let number = self.number;
@@ -228,6 +233,14 @@ fn disk(cell: &Cell, bytes_before: u64) -> io::Result<Disk> {
     })
 }
 
+/// A program can close its folders even to its own user, who may be the supervisor's.
+fn open_doors(cell: &Cell) -> io::Result<()> {
+    for folder in [&cell.work, &cell.captures] {
+        rustix::fs::fchmod(folder, Mode::RWXU)?;
+    }
+    Ok(())
+}
+
 /// A run that has ended, with all that is needed to report it.
 struct End<'a> {
     cell: &'a Cell,
@@ -244,6 +257,7 @@ struct End<'a> {
 impl End<'_> {
     fn report(self, request: &RunRequest, leaf: Option<&mut Leaf>, script: &str) -> io::Result<RunReport> {
         let Self { cell, seen, .. } = self;
+        open_doors(cell)?;
         let counters = leaf.map(Leaf::counters).transpose()?;
         let disk = disk(cell, self.before.bytes)?;
         let counted = counters.unwrap_or_default();
