@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use glasshouse_model::{Limits, Requirement};
-use glasshouse_sandbox::{Exit, Stop};
+use glasshouse_sandbox::{Exit, RunRequest, Stop};
 
 use crate::common::control::on_host;
 use crate::common::fixture::{GLASS, request, small};
@@ -42,7 +42,7 @@ fn a_fork_bomb_is_refused_at_the_limit_and_flagged() {
     // Unbounded, every process of it forking: all are dead when the run is over.
     let bomb = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass";
     let limits = Limits { wall: Duration::from_secs(2), ..small() };
-    let report = run(&mut worker, &glasshouse_sandbox::RunRequest { limits, ..request(bomb) });
+    let report = run(&mut worker, &RunRequest { limits, ..request(bomb) });
     assert!(matches!(report.stop, Some(Stop::Wall | Stop::Cpu | Stop::Memory)), "{report:?}");
     assert!(report.refused_forks > 0);
     assert_eq!(run(&mut worker, &request("")).exit, Exit::Code(0));
@@ -144,9 +144,8 @@ fn the_disk_and_memory_are_one_sum() {
     };
     let limits = Limits { disk: 200 * MIB, ..small() };
     let mut worker = GLASS.lease();
-    let mut both = |disk, memory| {
-        run(&mut worker, &glasshouse_sandbox::RunRequest { limits: limits.clone(), ..request(&code(disk, memory)) })
-    };
+    let mut both =
+        |disk, memory| run(&mut worker, &RunRequest { limits: limits.clone(), ..request(&code(disk, memory)) });
     assert_eq!(text(&both(150, 1).stdout.kept), "both\n");
     assert_eq!(text(&both(1, 150).stdout.kept), "both\n");
     let report = both(150, 150);
@@ -161,7 +160,7 @@ fn processor_time_is_summed_over_all_processes() {
     }
     let burn = "import os\nfor _ in range(3):\n    if os.fork() == 0: break\nwhile True: pass";
     let limits = Limits { cpu: Duration::from_millis(1500), wall: Duration::from_secs(60), ..small() };
-    let report = run(&mut GLASS.lease(), &glasshouse_sandbox::RunRequest { limits, ..request(burn) });
+    let report = run(&mut GLASS.lease(), &RunRequest { limits, ..request(burn) });
     assert_eq!(report.stop, Some(Stop::Cpu));
     assert!(report.usage.cpu > 1.4, "{:?}", report.usage);
 }
@@ -179,7 +178,7 @@ fn the_deadline_holds_whatever_a_program_ignores() {
     for code in ways {
         let limits = Limits { wall: Duration::from_millis(700), ..small() };
         let begin = Instant::now();
-        let report = run(&mut worker, &glasshouse_sandbox::RunRequest { limits, ..request(code) });
+        let report = run(&mut worker, &RunRequest { limits, ..request(code) });
         assert_eq!(report.stop, Some(Stop::Wall), "{code}");
         assert!(begin.elapsed() < Duration::from_secs(20), "{code} took {:?}", begin.elapsed());
     }

@@ -14,6 +14,8 @@ use crate::common::said::{attempted, attempting, outcomes, run, text};
 
 const MIB: u64 = 1 << 20;
 const FILL: &str = include_str!("attacks/fill.py");
+/// statfs(2)'s number of tmpfs.
+const TMPFS: i64 = 0x0102_1994;
 const PLACES: [&str; 5] = ["/work", "/tmp", "/var/tmp", "/dev/shm", "/home/sample"];
 
 fn filling(what: &str) -> String {
@@ -28,8 +30,6 @@ fn run_filling(what: &str) -> RunReport {
 fn bytes_stop_at_the_limit_wherever_they_go() {
     let control = on_host(&filling("import tempfile\nwith tempfile.NamedTemporaryFile() as f: fill_bytes(f.name)"));
     assert_eq!(control["bytes"], (64 * MIB).to_string(), "{control:?}");
-    let root = std::fs::File::open("/").unwrap();
-    let before = rustix::fs::fstatvfs(&root).unwrap().f_ffree;
     for place in PLACES {
         let report = run_filling(&format!("fill_bytes('{place}/fill')"));
         let seen = outcomes(&report.stdout.kept);
@@ -45,8 +45,9 @@ fn bytes_stop_at_the_limit_wherever_they_go() {
     let seen = outcomes(&report.stdout.kept);
     assert_eq!((seen["stopped by"].as_str(), report.disk.full), ("ENOSPC", true), "{seen:?}");
     assert_eq!(seen["bytes"], "0", "nothing was left for the last place");
-    let after = rustix::fs::fstatvfs(&root).unwrap().f_ffree;
-    assert!(before.abs_diff(after) < 20_000, "files on the host's disk: {before} before, {after} after");
+    // It lies in memory, on a disk of its own: the host's has nothing of it.
+    assert_eq!(rustix::fs::fstatfs(&report.work).unwrap().f_type, TMPFS);
+    assert_ne!(rustix::fs::fstat(&report.work).unwrap().st_dev, rustix::fs::stat("/tmp").unwrap().st_dev);
 }
 
 #[test]
@@ -142,4 +143,16 @@ fn traps_among_the_outputs_are_not_followed() {
         let facts = rustix::fs::statat(work, name, AtFlags::SYMLINK_NOFOLLOW).unwrap();
         assert_eq!(FileType::from_raw_mode(facts.st_mode), kind, "{name}");
     }
+}
+
+#[test]
+fn a_closed_folder_is_read_all_the_same() {
+    let code = "import os\nopen('out.png', 'w').close()\nfor f in ('/work', '/opt/glasshouse/out'): os.chmod(f, 0)\n\
+                attempt('the folder is closed', lambda: os.listdir('/work'))";
+    let report = run(&mut GLASS.lease(), &request(&attempting(code)));
+    assert_eq!(outcomes(&report.stdout.kept)["the folder is closed"], "EACCES");
+    for folder in [&report.work, &report.captures] {
+        rustix::fs::openat(folder, ".", OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty()).unwrap();
+    }
+    rustix::fs::openat(&report.work, "out.png", OFlags::RDONLY, Mode::empty()).unwrap();
 }
