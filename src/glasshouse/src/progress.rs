@@ -20,6 +20,8 @@ const QUIET: Duration = Duration::from_secs(5);
 pub struct Progress {
     shape: Shape,
     read: Read,
+    /// Rows in all, where that is known.
+    rows: Option<u64>,
     since: Instant,
     /// When the first row was over, and which part of the input was read then: the base of the estimate.
     base: Option<(Instant, f64)>,
@@ -33,7 +35,7 @@ enum Shape {
 
 impl Progress {
     /// A bar on a terminal, lines elsewhere, nothing if `hidden`.
-    pub fn new(read: Read, hidden: bool) -> Self {
+    pub fn new(read: Read, rows: Option<u64>, hidden: bool) -> Self {
         let shape = if hidden {
             Shape::None
         } else if stderr().is_terminal() {
@@ -41,7 +43,7 @@ impl Progress {
         } else {
             Shape::Lines { last: Instant::now(), tenth: 0 }
         };
-        Self { shape, read, since: Instant::now(), base: None }
+        Self { shape, read, rows, since: Instant::now(), base: None }
     }
 
     /// Prints lines above the bar, from any thread.
@@ -57,7 +59,10 @@ impl Progress {
 
     /// Shows the counters as they are now.
     pub fn tick(&mut self, now: &Snapshot) {
-        let fraction = self.read.fraction().map(|read| now.part(read));
+        let fraction = match self.rows {
+            Some(rows) => Some(now.part_of(rows)),
+            None => self.read.fraction().map(|read| now.part(read)),
+        };
         if self.base.is_none() && now.over() > 0 {
             self.base = Some((Instant::now(), fraction.unwrap_or(0.0)));
         }
@@ -172,6 +177,7 @@ mod tests {
     fn rows_under_way_do_not_count_as_done() {
         let half = Snapshot { taken: 2_430, ..snapshot() };
         assert!((half.part(1.0) - 0.5).abs() < 1e-9);
+        assert!((half.part_of(2_430) - 0.5).abs() < 1e-9);
         assert_eq!(Snapshot::default().part(0.3), 0.0);
     }
 

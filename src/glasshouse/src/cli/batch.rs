@@ -16,6 +16,8 @@ use crate::report::{self, SECONDS_NOTE, WORKERS_NOTE};
 pub(super) struct Batch<'a> {
     /// The rows.
     pub(super) source: Source,
+    /// How many they are, where that is known.
+    pub(super) rows: Option<u64>,
     /// What the dataset is called.
     pub(super) name: String,
     /// The folder for everything that comes of it.
@@ -60,7 +62,7 @@ impl Batch<'_> {
         }
         let stop = Stop::on_signals().map_err(|error| Failure::Host(format!("cannot watch for Ctrl-C: {error}")))?;
         let ready = self.plan.ready(&self.cache)?;
-        let mut progress = Progress::new(self.source.progress(), self.quiet);
+        let mut progress = Progress::new(self.source.progress(), self.rows, self.quiet);
         let shared = Arc::new(Shared {
             folder: Arc::clone(&folder),
             context: self.plan.context,

@@ -21,6 +21,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<u8, Failure> {
     let rows = rows(&cache)?;
     let done = Batch {
         source: Source::open(&[rows], SourceOptions::default())?,
+        rows: Some(DEMO.lines().count() as u64),
         name: "the sample rows of glasshouse demo".to_owned(),
         out: &args.out,
         mode: OpenMode::Fresh,

@@ -1,6 +1,7 @@
 //! `glasshouse run`.
 
 use std::env;
+use std::fs;
 use std::path::Path;
 
 use glasshouse_dataset::{ConvertFormat, ConvertOptions, OpenMode, RunReader, Source, SourceOptions, convert};
@@ -10,11 +11,15 @@ use super::batch::{Batch, Done};
 use super::setup::{self, Plan};
 use super::{Failure, place};
 
+/// Bytes of a file whose lines are worth counting before the run.
+const SMALL: u64 = 64 << 20;
+
 pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let plan = Plan::new(&args.setup, args.runtime.as_deref(), args.allow_looser_limits)?;
     let source = Source::open(&args.rows, SourceOptions { shard: args.shard.clone(), limit: args.limit })?;
     let names: Vec<_> = args.rows.iter().map(|path| path.display().to_string()).collect();
     let done = Batch {
+        rows: rows_in_all(args, &source),
         source,
         name: names.join(" "),
         out: &args.out,
@@ -33,6 +38,20 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     }
     say_where(&args.out, &done);
     Ok(done.code)
+}
+
+/// Rows that this command will read, if that is cheap to tell: for Parquet, and for small plain JSONL files,
+/// of which so much is read at once that the bytes read say little about the rows that are done.
+fn rows_in_all(args: &RunArgs, source: &Source) -> Option<u64> {
+    let rows = source.size_hint_rows().or_else(|| args.rows.iter().map(|path| lines(path)).sum())?;
+    let rows = args.shard.as_ref().map_or(rows, |shard| (rows + shard.of - 1 - shard.index) / shard.of);
+    Some(args.limit.map_or(rows, |limit| rows.min(limit)))
+}
+
+fn lines(path: &Path) -> Option<u64> {
+    let small = path.extension()? == "jsonl" && fs::metadata(path).ok()?.len() <= SMALL;
+    let text = small.then(|| fs::read(path).ok()).flatten()?;
+    Some(text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count() as u64)
 }
 
 /// Writes the records in the further formats that were asked for; JSONL is always there.

@@ -93,6 +93,11 @@ impl Snapshot {
         self.judged() + self.faults + self.bad_rows
     }
 
+    /// Which part of so many rows is over.
+    pub fn part_of(&self, rows: u64) -> f64 {
+        ((self.over() + self.skipped) as f64 / rows.max(1) as f64).min(1.0)
+    }
+
     /// Which part of all rows is over, given the part of the input that was read.
     pub fn part(&self, read: f64) -> f64 {
         read * (self.over() + self.skipped) as f64 / self.taken.max(1) as f64

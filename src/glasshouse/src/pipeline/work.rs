@@ -69,7 +69,8 @@ fn write(shared: &Shared, record: &Record) -> Result<(), Halt> {
 /// Tries until there is an answer; `None` if the run is to stop before there is one.
 fn run(shared: &Shared, runner: &mut dyn Runner, task: &Task) -> Result<Option<Answer>, Halt> {
     let queue = task.since.elapsed().as_secs_f64();
-    let before = shared.folder.attempts(task.placed.row.index).map_err(storage)?;
+    // Asked for only after a fault: it waits for the disk.
+    let mut before = None;
     for attempt in 1.. {
         let fault = match answer(&task.job, runner, shared.collector.as_ref()) {
             Ok(mut answer) => {
@@ -82,6 +83,10 @@ fn run(shared: &Shared, runner: &mut dyn Runner, task: &Task) -> Result<Option<A
             // A worker that the same Ctrl-C ended is no fault worth a line.
             return Ok(None);
         }
+        let before = match before {
+            Some(before) => before,
+            None => *before.insert(shared.folder.attempts(task.placed.row.index).map_err(storage)?),
+        };
         let line = FaultLine::now(task.placed.row.index, task.id.clone(), Some(task.job_id), before + attempt, &fault);
         shared.folder.fault(&line).map_err(storage)?;
         if attempt == ATTEMPTS {
