@@ -148,8 +148,11 @@ pub fn table(now: &Snapshot, elapsed: f64) -> String {
             line(name, rows);
         }
     }
-    let rate = now.over() as f64 / elapsed.max(0.001);
-    let _ = write!(text, "  {} rows in {}, {rate:.1} rows/s", count(now.over()), seconds(elapsed));
+    let noun = if now.over() == 1 { "row" } else { "rows" };
+    let _ = write!(text, "  {} {noun} in {}", count(now.over()), seconds(elapsed));
+    if now.judged() > 1 {
+        let _ = write!(text, ", {:.1} rows/s", now.over() as f64 / elapsed.max(0.001));
+    }
     for (words, rows) in [("shared an identical job's run", now.copied), ("were recorded before", now.skipped)] {
         if rows > 0 {
             let _ = write!(text, "; {} {words}", count(rows));

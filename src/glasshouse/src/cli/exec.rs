@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use glasshouse_model::{Cause, Job, Outcome, Row, Stream};
+use glasshouse_model::{Cause, Job, Outcome, Row, RowError, Stream};
 use serde_json::{Map, Value, json};
 
 use super::args::ExecArgs;
@@ -44,7 +44,13 @@ fn job(args: &ExecArgs, plan: &Plan) -> Result<Job, Failure> {
     if let Some(timeout) = &args.timeout {
         columns.insert("limits".to_owned(), json!({"wall": timeout}));
     }
-    let mut job = Row { index: 0, columns }.job(&plan.context).map_err(|error| Failure::Usage(error.to_string()))?;
+    let mut job = Row { index: 0, columns }.job(&plan.context).map_err(|error| match &error {
+        // The only limit here is the one that the flag sets.
+        RowError::Field { field, message } if field.starts_with("limits") => {
+            Failure::Usage(format!("--timeout: {message}"))
+        }
+        _ => Failure::Usage(error.to_string()),
+    })?;
     // Everything is passed on, so everything is kept.
     job.policy.limits.output_kept = job.policy.limits.output;
     Ok(job)

@@ -16,7 +16,7 @@ const SMALL: u64 = 64 << 20;
 
 pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let plan = Plan::new(&args.setup, args.runtime.as_deref(), args.allow_looser_limits)?;
-    let source = Source::open(&args.rows, SourceOptions { shard: args.shard.clone(), limit: args.limit })?;
+    let source = Source::open(&args.rows, SourceOptions { shard: args.shard, limit: args.limit })?;
     let names: Vec<_> = args.rows.iter().map(|path| path.display().to_string()).collect();
     let done = Batch {
         rows: rows_in_all(args, &source),

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use glasshouse_dataset::artifact_path;
@@ -86,7 +87,9 @@ fn place(from: &Path, target: &Path, out: &Path, name: &Path) -> io::Result<bool
             Err(_) => fs::create_dir(&folder)?,
         }
     }
-    let unfinished = tempfile::NamedTempFile::new_in(&folder)?;
+    // As if the user had made it: the umask decides.
+    let mode = fs::Permissions::from_mode(0o666);
+    let unfinished = tempfile::Builder::new().permissions(mode).tempfile_in(&folder)?;
     io::copy(&mut fs::File::open(from)?, &mut unfinished.as_file())?;
     unfinished.persist(target).map_err(|error| error.error)?;
     Ok(true)

@@ -98,7 +98,7 @@ pub(crate) struct Slow {
 }
 
 /// All that a report needs, of fixed size whatever the number of records.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Gathered {
     /// Rows by verdict.
     pub(crate) verdicts: BTreeMap<Verdict, u64>,
@@ -122,25 +122,6 @@ pub(crate) struct Gathered {
     pub(crate) backend: BackendInfo,
     index: BTreeMap<(&'static str, String), usize>,
     samples: BTreeMap<&'static str, Sample<Card>>,
-}
-
-impl Default for Gathered {
-    fn default() -> Self {
-        Self {
-            verdicts: BTreeMap::new(),
-            faults: 0,
-            wall: Histogram::default(),
-            phases: Phases::default(),
-            pictures: 0,
-            artifacts: 0,
-            groups: Vec::new(),
-            slowest: Vec::new(),
-            runtime: RuntimeInfo::default(),
-            backend: BackendInfo::default(),
-            index: BTreeMap::new(),
-            samples: BTreeMap::new(),
-        }
-    }
 }
 
 impl Gathered {

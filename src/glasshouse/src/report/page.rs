@@ -58,9 +58,9 @@ fn head(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
     let versions = ["python", "matplotlib"]
         .iter()
         .filter_map(|name| summary.runtime.versions.get(*name).map(|version| format!(" · {name} {}", html(version))));
-    write!(
+    writeln!(
         out,
-        "<header>{LOGO}<div><h1>{}</h1><p>{}{} · {}</p></div></header>\n",
+        "<header>{LOGO}<div><h1>{}</h1><p>{}{} · {}</p></div></header>",
         html(&summary.dataset),
         html(&summary.runtime.name),
         versions.collect::<String>(),
@@ -208,10 +208,10 @@ fn sheet(
     } else {
         String::new()
     };
-    write!(
+    writeln!(
         out,
         "<h2>Rows{note}</h2><div class=tools><input id=search type=search placeholder='filter by id, verdict or cause  ( / )' \
-         aria-label=filter><span id=shown></span></div><div class=sheet>\n"
+         aria-label=filter><span id=shown></span></div><div class=sheet>"
     )?;
     for card in cards {
         write!(out, "<button class='card v-{}'>", card.verdict)?;
