@@ -10,7 +10,7 @@ mod figures;
 
 use std::error::Error;
 use std::sync::Barrier;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arms::{Arm, Kind, Lane, Program};
 
@@ -19,6 +19,8 @@ type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 /// Rows in a block: all lanes work one arm's block off before the next arm begins.
 const BLOCK: usize = 10;
 const EMPTY_RUNS: usize = 400;
+/// Between runs of the empty program.
+const PACE: Duration = Duration::from_millis(5);
 
 fn main() -> Outcome<()> {
     let settings = arms::Settings::from_environment()?;
@@ -35,7 +37,10 @@ fn empty_program(setup: &arms::Setup) -> Outcome<()> {
     let program = Program::empty();
     let (mut controls, mut ours) = (Vec::new(), Vec::new());
     for round in 0..EMPTY_RUNS + 20 {
+        // A steady pace for both: what is made ahead, and taken away behind, has its time.
+        std::thread::sleep(PACE);
         let control = bare.run(&program)?.seconds;
+        std::thread::sleep(PACE);
         let mine = glass.run(&program)?.seconds;
         // The first runs fill caches and spares.
         if round >= 20 {

@@ -22,7 +22,7 @@ fn quantile(sorted: &[f64], part: f64) -> f64 {
 pub(crate) fn print_latencies(what: &str, controls: &mut [f64], ours: &mut [f64]) {
     controls.sort_by(f64::total_cmp);
     ours.sort_by(f64::total_cmp);
-    println!("\n{what}, {} runs each, interleaved (ms)", ours.len());
+    println!("\n{what}, {} runs each, interleaved, one every 5 ms (ms)", ours.len());
     println!("{:>10} {:>10} {:>10} {:>10}", "", "bare fork", "glass", "more");
     for (name, part) in [("median", 0.5), ("p90", 0.9), ("p99", 0.99)] {
         let (control, mine) = (quantile(controls, part) * 1e3, quantile(ours, part) * 1e3);

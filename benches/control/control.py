@@ -52,7 +52,7 @@ def plain(request):
     begun = time.perf_counter()
     with open(os.path.join(WORK, "main.py"), "w", encoding="utf-8") as file:
         file.write(request["code"])
-    done = subprocess.run([sys.executable, "main.py"], cwd=WORK, capture_output=True)
+    done = subprocess.run([sys.executable, "main.py"], cwd=WORK, capture_output=True, start_new_session=True)
     return {"seconds": time.perf_counter() - begun, "status": done.returncode, "pictures": []}
 
 
@@ -71,14 +71,14 @@ def grow(modules):
     if os.fork() == 0:
         os.close(requests)
         os.close(answers)
-        from glasshouse_driver import job, program, warmth
+        from glasshouse_driver import program, seed, warmth
 
         warmth.load(modules)
         gc.collect()
         gc.freeze()
         with os.fdopen(ours) as source, os.fdopen(theirs, "w") as target:
             for line in source:
-                target.write(json.dumps(fork(json.loads(line), job, program)) + "\n")
+                target.write(json.dumps(fork(json.loads(line), seed, program)) + "\n")
                 target.flush()
         os._exit(0)
     os.close(ours)
@@ -86,7 +86,7 @@ def grow(modules):
     return os.fdopen(requests, "w"), os.fdopen(answers)
 
 
-def fork(request, job, program):
+def fork(request, seed, program):
     import glasshouse_capture
 
     clean()
@@ -94,16 +94,19 @@ def fork(request, job, program):
     (out_end, out), (error_end, error) = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
+        # As the product does: a session of its own, which is also a share of the processor of its own.
+        os.setsid()
         for descriptor, target in ((out, 1), (error, 2)):
             os.dup2(descriptor, target)
         code = request["code"].encode()
         with open(os.path.join(WORK, "main.py"), "wb") as file:
             file.write(code)
         os.chdir(WORK)
-        job.reseed(request["seed"])
+        seed.reseed(request["seed"])
         sys.path[:] = [WORK, *(folder for folder in sys.path[1:] if folder != DRIVER)]
-        glasshouse_capture.begin(OUT, {"max_figures": 256, "max_pixels": 64 << 20})
-        program.run(os.path.join(WORK, "main.py"), code, [], None, "", OUT)
+        main = os.path.join(WORK, "main.py")
+        glasshouse_capture.begin(OUT, {"max_figures": 256, "max_pixels": 64 << 20, "main_file": main, "tail": True})
+        program.Program(os.path.join(WORK, "main.py"), code, [], None, "", OUT).run(None)
     os.close(out)
     os.close(error)
     for descriptor in (out_end, error_end):

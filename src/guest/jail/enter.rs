@@ -18,12 +18,17 @@ pub struct Entry {
     pub mount: i32,
     /// Handle to the cell's ipc namespace.
     pub ipc: i32,
-    /// Become the standard input, output and error.
-    pub standard: [i32; 3],
     /// `tasks` files of cgroup v1 leaves, -1 where unused.
     pub tasks: [i32; 4],
     /// The user and group id inside the worker's user namespace.
     pub user: u32,
+}
+
+/// What a job brings to a child that waits in its cell.
+#[repr(C)]
+pub struct Start {
+    /// Become the standard input, output and error.
+    pub standard: [i32; 3],
     /// How many limits follow.
     pub limit_count: u32,
     /// The limits.
@@ -31,14 +36,27 @@ pub struct Entry {
 }
 
 /// Enters the cell. Afterwards the process is the job's user in the cell's namespaces, at its root
-/// folder, with its limits, but not yet confined.
+/// folder, but not yet confined.
 ///
 /// # Safety
-/// `entry` must point to an [`Entry`] whose `limits` points to `limit_count` limits.
+/// `entry` must point to an [`Entry`].
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gh_enter(entry: *const Entry) -> isize {
     // SAFETY: the caller vouches for the pointer.
     match enter(unsafe { &*entry }) {
+        Ok(()) => 0,
+        Err(failure) => failure,
+    }
+}
+
+/// Takes the job's streams and limits.
+///
+/// # Safety
+/// `start` must point to a [`Start`] whose `limits` points to `limit_count` limits.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gh_start(start: *const Start) -> isize {
+    // SAFETY: the caller vouches for the pointer.
+    match begin(unsafe { &*start }) {
         Ok(()) => 0,
         Err(failure) => failure,
     }
@@ -50,21 +68,25 @@ fn enter(entry: &Entry) -> Result<(), isize> {
     for tasks in entry.tasks.iter().filter(|tasks| **tasks >= 0) {
         at(1, sys!(libc::SYS_write, *tasks, c"0".as_ptr(), 1))?;
     }
-    for (target, source) in entry.standard.iter().enumerate() {
-        at(2, sys!(libc::SYS_dup3, *source, target, 0))?;
+    at(2, sys!(libc::SYS_setns, entry.mount, libc::CLONE_NEWNS))?;
+    at(3, sys!(libc::SYS_setns, entry.ipc, libc::CLONE_NEWIPC))?;
+    at(4, sys!(libc::SYS_setsid))?;
+    at(5, sys!(libc::SYS_setresgid, entry.user, entry.user, entry.user))?;
+    at(6, sys!(libc::SYS_setresuid, entry.user, entry.user, entry.user))?;
+    // Changing user makes a process undumpable and so hides its own /proc/self from it.
+    at(7, sys!(libc::SYS_prctl, libc::PR_SET_DUMPABLE, 1))?;
+    Ok(())
+}
+
+fn begin(start: &Start) -> Result<(), isize> {
+    for (target, source) in start.standard.iter().enumerate() {
+        at(1, sys!(libc::SYS_dup3, *source, target, 0))?;
     }
-    at(3, sys!(libc::SYS_setns, entry.mount, libc::CLONE_NEWNS))?;
-    at(4, sys!(libc::SYS_setns, entry.ipc, libc::CLONE_NEWIPC))?;
-    at(9, sys!(libc::SYS_setsid))?;
-    // SAFETY: the caller of gh_enter vouches for the array.
-    let limits = unsafe { core::slice::from_raw_parts(entry.limits, entry.limit_count as usize) };
+    // SAFETY: the caller of gh_start vouches for the array.
+    let limits = unsafe { core::slice::from_raw_parts(start.limits, start.limit_count as usize) };
     for limit in limits {
         let both = [limit.value; 2];
-        at(5, sys!(libc::SYS_prlimit64, 0, limit.resource, &raw const both, 0))?;
+        at(2, sys!(libc::SYS_prlimit64, 0, limit.resource, &raw const both, 0))?;
     }
-    at(6, sys!(libc::SYS_setresgid, entry.user, entry.user, entry.user))?;
-    at(7, sys!(libc::SYS_setresuid, entry.user, entry.user, entry.user))?;
-    // Changing user makes a process undumpable and so hides its own /proc/self from it.
-    at(8, sys!(libc::SYS_prctl, libc::PR_SET_DUMPABLE, 1))?;
     Ok(())
 }

@@ -30,7 +30,11 @@ pub fn layers() -> Vec<Layer> {
     vec![namespaces(), cgroup(), seccomp(), landlock(), own_uid()]
 }
 
-fn layer(requirement: Requirement, found: Result<(String, Option<u32>), (String, String)>, cost: &'static str) -> Layer {
+fn layer(
+    requirement: Requirement,
+    found: Result<(String, Option<u32>), (String, String)>,
+    cost: &'static str,
+) -> Layer {
     match found {
         Ok((detail, version)) => Layer { requirement, in_force: true, version, detail, cost, remedy: String::new() },
         Err((detail, remedy)) => Layer { requirement, in_force: false, version: None, detail, cost, remedy },
@@ -39,7 +43,9 @@ fn layer(requirement: Requirement, found: Result<(String, Option<u32>), (String,
 
 fn namespaces() -> Layer {
     // A child tries for real: settings, LSM profiles and container runtimes all may forbid it.
-    let tried = Command::new("unshare").args(["--user", "--map-root-user", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "true"]).output();
+    let tried = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "true"])
+        .output();
     let found = match tried {
         Ok(output) if output.status.success() => Ok(("user, mount, pid, ipc, uts, network, cgroup".to_owned(), None)),
         Ok(output) => Err((
@@ -72,7 +78,10 @@ fn delegation() -> String {
     }
     let paths: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
     let user = rustix::process::geteuid().as_raw();
-    format!("an administrator can grant it once (until the next boot):\n  mkdir -p {0} && chown -R {user} {0}", paths.join(" "))
+    format!(
+        "an administrator can grant it once (until the next boot):\n  mkdir -p {0} && chown -R {user} {0}",
+        paths.join(" ")
+    )
 }
 
 fn seccomp() -> Layer {

@@ -132,8 +132,7 @@ fn modules_of(statement: &str) -> Vec<String> {
         return Vec::new();
     };
     let Some(module) = first_word(module) else { return Vec::new() };
-    let inner: Vec<String> =
-        names.split(',').filter_map(first_word).map(|name| format!("{module}.{name}")).collect();
+    let inner: Vec<String> = names.split(',').filter_map(first_word).map(|name| format!("{module}.{name}")).collect();
     std::iter::once(module).chain(inner).collect()
 }
 
@@ -155,7 +154,8 @@ mod tests {
     fn statements_of_every_form() {
         let code = "import numpy as np, os\nimport matplotlib.pyplot as plt  # c\nfrom scipy import stats\n\
                     from a.b import (\n    c as d,\n    e,\n)\nfrom x import \\\n    y\nfrom . import no\nfrom m import *\nimport z; z.f()\n";
-        let expected = ["numpy", "os", "matplotlib.pyplot", "scipy", "scipy.stats", "a.b", "a.b.c", "a.b.e", "x", "x.y", "m", "z"];
+        let expected =
+            ["numpy", "os", "matplotlib.pyplot", "scipy", "scipy.stats", "a.b", "a.b.c", "a.b.e", "x", "x.y", "m", "z"];
         assert_eq!(imports(code), expected);
     }
 
@@ -167,7 +167,9 @@ mod tests {
 
     #[test]
     fn any_text_is_survived() {
-        for code in ["'", "\"\"\"", "(((", "import", "from", "from import", "import \u{e9}t\u{e9}", "\\", "from a import"] {
+        for code in
+            ["'", "\"\"\"", "(((", "import", "from", "from import", "import \u{e9}t\u{e9}", "\\", "from a import"]
+        {
             let _ = imports(code);
         }
         assert!(imports(&"(".repeat(1_000_000)).is_empty());

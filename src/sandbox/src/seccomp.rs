@@ -110,7 +110,9 @@ pub enum ProfileError {
         word: String,
     },
     /// A rule about arguments that says nothing, or more than one thing.
-    #[error("seccomp profile {name:?}: the argument rule of {call} needs exactly one of forbidden-bits, allowed-values, forbidden-values")]
+    #[error(
+        "seccomp profile {name:?}: the argument rule of {call} needs exactly one of forbidden-bits, allowed-values, forbidden-values"
+    )]
     Argument {
         /// The profile's name.
         name: String,
@@ -143,7 +145,8 @@ fn rules(name: &str, file: &ProfileFile) -> Result<BTreeMap<u32, Action>, Profil
         let check = Check {
             index: rule.index,
             mask: rule.mask.unwrap_or(u32::MAX),
-            test: test(rule).ok_or_else(|| ProfileError::Argument { name: name.to_owned(), call: rule.call.clone() })?,
+            test: test(rule)
+                .ok_or_else(|| ProfileError::Argument { name: name.to_owned(), call: rule.call.clone() })?,
             error: error(&rule.error)?,
         };
         match rules.entry(call(&rule.call)?).or_insert_with(|| Action::Check(Vec::new())) {

@@ -3,7 +3,7 @@
 Only getters that leave the figure as it is are used; ticks are those of the last draw.
 """
 
-from . import bounded, charttype, elements
+from . import bounded, charttype
 
 
 def safely(figure, pixels):
@@ -22,6 +22,8 @@ def is_empty(figure):
 
 def of_figure(figure, pixels):
     """Size, titles, layout and axes; `pixels` is the capture's picture where there is one."""
+    from . import elements  # it loads numpy, which jobs without figures must not find loaded
+
     inches = [float(side) for side in figure.get_size_inches()]
     dpi = float(getattr(figure, "_original_dpi", figure.dpi))
     engine = figure.get_layout_engine()
@@ -64,6 +66,8 @@ def _axes_safely(axes, is_colorbar):
 
 
 def _axes(axes, is_colorbar):
+    from . import elements  # it loads numpy, which jobs without figures must not find loaded
+
     projection = getattr(axes, "name", None)
     containers = elements.containers(axes)
     found = [*elements.lines(axes), *elements.patches(axes), *elements.collections(axes), *elements.images(axes)]

@@ -25,9 +25,14 @@ class Entry(ctypes.Structure):
     _fields_ = [
         ("mount", ctypes.c_int32),
         ("ipc", ctypes.c_int32),
-        ("standard", ctypes.c_int32 * 3),
         ("tasks", ctypes.c_int32 * 4),
         ("user", ctypes.c_uint32),
+    ]
+
+
+class Start(ctypes.Structure):
+    _fields_ = [
+        ("standard", ctypes.c_int32 * 3),
         ("limit_count", ctypes.c_uint32),
         ("limits", ctypes.POINTER(Limit)),
     ]
@@ -43,12 +48,13 @@ class Confinement(ctypes.Structure):
 
 # PyDLL keeps the interpreter's lock: a fork must not happen between its release and return.
 _library = ctypes.PyDLL(os.path.join(DRIVER, "libglasshouse_jail.so"))
-for _name in ("gh_fork", "gh_enter", "gh_confine", "gh_receive", "gh_send"):
+for _name in ("gh_fork", "gh_enter", "gh_start", "gh_confine", "gh_receive", "gh_send"):
     getattr(_library, _name).restype = ctypes.c_ssize_t
 _library.gh_receive.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
 _library.gh_send.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]
 _library.gh_fork.argtypes = [ctypes.c_int] * 3
 _library.gh_enter.argtypes = [ctypes.POINTER(Entry)]
+_library.gh_start.argtypes = [ctypes.POINTER(Start)]
 _library.gh_confine.argtypes = [ctypes.POINTER(Confinement)]
 _before_fork = ctypes.pythonapi.PyOS_BeforeFork
 _after_fork_parent = ctypes.pythonapi.PyOS_AfterFork_Parent
@@ -89,12 +95,18 @@ def fork(cell, home, cgroup):
     return check(pid, "fork")
 
 
-def enter(mount, ipc, standard, tasks, user, limits):
-    """Moves this process into the cell, with its streams, user and limits."""
-    array = (Limit * len(limits))(*[Limit(resource, value) for resource, value in limits])
+def enter(mount, ipc, tasks, user):
+    """Moves this process into the cell and makes it the job's user."""
     padded = (list(tasks) + [-1] * 4)[:4]
-    entry = Entry(mount, ipc, (ctypes.c_int32 * 3)(*standard), (ctypes.c_int32 * 4)(*padded), user, len(limits), array)
+    entry = Entry(mount, ipc, (ctypes.c_int32 * 4)(*padded), user)
     check(_library.gh_enter(ctypes.byref(entry)), "enter the cell")
+
+
+def start(standard, limits):
+    """Gives this process the job's streams and limits."""
+    array = (Limit * len(limits))(*[Limit(resource, value) for resource, value in limits])
+    start = Start((ctypes.c_int32 * 3)(*standard), len(limits), array)
+    check(_library.gh_start(ctypes.byref(start)), "start the job")
 
 
 def confine(ruleset, seccomp):

@@ -5,28 +5,55 @@ import os
 import sys
 
 import glasshouse_capture
-from glasshouse_driver import jail, program
+from glasshouse_driver import jail, program, seed
 
 WORK = "/work"
 OUT = "/opt/glasshouse/out"
 
 
-def live(payload, cell, streams, tasks, ruleset, seccomp, request, told):
-    """Enters the cell, lays out the inputs, locks the door, runs the program. Does not return."""
+def live(socket, cell, tasks, ruleset, seccomp, user):
+    """Enters the cell and waits there; then lays out the inputs, locks the door, runs the program.
+
+    Does not return. The supervisor may ask for this long before it has a job, so all that does not
+    depend on the job is done before the wait.
+    """
     try:
-        header, blobs = read_payload(payload)
-        jail.enter(*cell, streams, tasks, request["user"], request["limits"])
+        jail.enter(*cell, tasks, user)
         os.umask(0o022)
-        lay_out(header, blobs)
+        sys.path[:] = [WORK, *(folder for folder in sys.path[1:] if folder != program.DRIVER)]
+        touch()
+        message, descriptors = jail.receive(socket)
+        if not message:
+            os._exit(0)
+        payload, *streams = descriptors
+        jail.start(streams, json.loads(message)["limits"])
+        header, blobs = read_payload(payload)
+        refused = lay_out(header, blobs)
         os.chdir(WORK)
-        reseed(header["seed"])
+        seed.reseed(header["seed"])
+        # The sample's own time begins when the supervisor reads this.
+        jail.send(socket, b"started")
         jail.confine(ruleset, seccomp)
     except BaseException as error:  # noqa: BLE001 - our failure, whatever it is, is told as such
-        os.write(told, f"{type(error).__name__}: {error}".encode())
+        jail.send(socket, f"failed {type(error).__name__}: {error}".encode())
         os._exit(127)
-    sys.path[:] = [WORK, *(folder for folder in sys.path[1:] if folder != program.DRIVER)]
     glasshouse_capture.begin(OUT, header["capture"])
-    program.run(os.path.join(WORK, header["script"]), blobs[0], header["args"], blobs[1], header["nonce"], OUT)
+    job = program.Program(os.path.join(WORK, header["script"]), blobs[0], header["args"], blobs[1], header["nonce"], OUT)
+    job.run(refused)
+
+
+def touch():
+    """Goes once through what every job goes through, so that the memory that it writes to is this
+    process's own already: after a fork each page is copied when it is first written."""
+    header = {"script": "main.py", "files": [], "seed": 0, "lengths": [0, None]}
+    scratch = os.memfd_create("scratch")
+    text = json.dumps(header).encode()
+    os.write(scratch, len(text).to_bytes(8, "little") + text)
+    header, blobs = read_payload(scratch)
+    os.close(scratch)
+    lay_out(header, blobs)
+    os.unlink(os.path.join(WORK, header["script"]))
+    program.rehearse()
 
 
 def read_payload(descriptor):
@@ -44,17 +71,16 @@ def read_payload(descriptor):
 
 
 def lay_out(header, blobs):
-    """Writes the program and the row's files, as the job's own user, on its own disk."""
-    for path, content in [(header["script"], blobs[0]), *zip(header["files"], blobs[2:])]:
-        target = os.path.join(WORK, path)
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        with open(target, "wb") as file:
-            file.write(content)
+    """Writes the program and the row's files, as the job's own user, on its own disk.
 
-
-def reseed(seed):
-    """Gives the global generators the recorded seed; plain Python would take it from the system."""
-    if "random" in sys.modules:
-        sys.modules["random"].seed(seed)
-    if "numpy.random" in sys.modules:
-        sys.modules["numpy.random"].seed(seed % 2**32)
+    The error, if the disk does not take them: they are too many, too large, or in each other's way.
+    """
+    try:
+        for path, content in [(header["script"], blobs[0]), *zip(header["files"], blobs[2:])]:
+            target = os.path.join(WORK, path)
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(target, "wb") as file:
+                file.write(content)
+    except OSError as error:
+        return error
+    return None

@@ -18,20 +18,56 @@ _LONGEST_TEXT = 64 * 1024
 _MOST_LINKS = 16
 
 
-def run(path, code, arguments, test_code, nonce, out):
-    """Runs the program at `path` and ends the process with its exit status."""
-    sys.argv = [path.rpartition("/")[2], *arguments]
-    main = make_main(path)
-    status = execute(lambda: exec(compile(code, path, "exec", dont_inherit=True), main.__dict__), path, out)
-    if test_code is not None and status == 0:
-        status = execute(lambda: test(test_code, main, nonce, out), path, out)
-    _exit(finish(status, main))
+class Program:
+    """One program with its test code; `path` is where it lies, `out` where evidence goes."""
+
+    def __init__(self, path, code, arguments, test_code, nonce, out):
+        self.path = path
+        self.code = code
+        self.arguments = arguments
+        self.test_code = test_code
+        self.nonce = nonce
+        self.out = out
+
+    def run(self, refused):
+        """Runs it and ends the process with its exit status. `refused`: why its files could not be laid out."""
+        sys.argv = [self.path.rpartition("/")[2], *self.arguments]
+        main = make_main(self.path)
+        status = self.execute(lambda: self.start(main, refused))
+        if self.test_code is not None and status == 0:
+            status = self.execute(lambda: self.test(main))
+        _exit(finish(status, main))
+
+    def start(self, main, refused):
+        if refused is not None:
+            raise refused
+        exec(compile(self.code, self.path, "exec", dont_inherit=True), main.__dict__)
+
+    def test(self, main):
+        """Runs test code after the program. Whatever leaves it early, SystemExit too, leaves no word of success."""
+        exec(compile(self.test_code, "<tests>", "exec", dont_inherit=True), main.__dict__)
+        write(self.out, "tests.json", {"nonce": self.nonce})
+
+    def execute(self, action):
+        """Calls `action`; the exit status that the interpreter would give."""
+        try:
+            action()
+        except SystemExit as exit:
+            return exit_status(exit)
+        except BaseException as error:  # noqa: BLE001 - this is the last frame below the program
+            report(error, self.path, self.out)
+            return 1
+        return 0
 
 
-def test(code, main, nonce, out):
-    """Runs test code after the program. Whatever leaves it early, SystemExit too, leaves no word of success."""
-    exec(compile(code, "<tests>", "exec", dont_inherit=True), main.__dict__)
-    write(out, "tests.json", {"nonce": nonce})
+def rehearse():
+    """Runs an empty program as far as that leaves nothing behind."""
+    known = sys.modules["__main__"]
+    main = make_main("/work/main.py")
+    exec(compile(b"", "/work/main.py", "exec", dont_inherit=True), main.__dict__)
+    clear_module(main)
+    flush_streams()
+    sys.modules["__main__"] = known
 
 
 def make_main(path):
@@ -42,18 +78,6 @@ def make_main(path):
     main.__loader__ = loader("__main__", path) if loader.__name__ == "SourceFileLoader" else None
     sys.modules["__main__"] = main
     return main
-
-
-def execute(action, path, out):
-    """Calls `action`; the exit status that the interpreter would give."""
-    try:
-        action()
-    except SystemExit as exit:
-        return exit_status(exit)
-    except BaseException as error:  # noqa: BLE001 - this is the last frame below the program
-        report(error, path, out)
-        return 1
-    return 0
 
 
 def exit_status(exit):

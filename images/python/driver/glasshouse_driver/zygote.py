@@ -6,20 +6,21 @@ confined. Messages (JSON, descriptors beside them):
 
   configure  descriptors: seccomp program                          once, before anything else
   grow       {"modules": [...]}; descriptors: socket               forks a zygote that imports more
-  run        {"user", "limits", "has", "tasks"}; descriptors: payload, stdin, stdout, stderr, the
-             cell's pid, mount and ipc namespaces, then those
-             that "has" names, then tasks files                    forks a job, waits for its end
+  spawn      {"number", "user", "has"}; descriptors: socket of the
+             child, the cell's pid, mount and ipc namespaces,
+             then those that "has" names, then tasks files           forks a child, which enters the cell
+                                                                     and waits for its job (job.py)
 
-Answers: {"ready": [loaded modules]} from a new zygote; {"started": seconds} and then
-{"status", "cpu", "peak"} for a run, or {"failed": text}.
+Answers: {"ready": [loaded modules]} from a new zygote; {"ended": number, "status", "cpu", "peak"} when a
+child has ended; {"failed": text, "number"}.
 """
 
 import gc
 import json
 import os
 import resource  # noqa: F401 - os.wait4 loads it: else the second job would find one module more than the first
+import select
 import sys
-import time
 
 # job is loaded before the fork, so that no child reads the driver from disk.
 from glasshouse_driver import jail, job, warmth
@@ -34,21 +35,45 @@ class Zygote:
         self.socket = socket
         self.seccomp = b""
         self.home = os.pidfd_open(os.getpid())
+        # pidfd of each child that waits for or runs a job: its pid and number.
+        self.children = {}
+        self.poll = select.poll()
+        self.poll.register(socket, select.POLLIN)
 
     def serve(self):
         """Answers the supervisor until it is gone."""
         while True:
-            message, descriptors = jail.receive(self.socket)
-            if not message:
-                os._exit(0)
-            reap_finished()
-            request = json.loads(message)
-            try:
-                getattr(self, "do_" + request["op"])(request, descriptors)
-            except (jail.JailError, OSError) as error:
-                self.answer({"failed": str(error)})
-            for descriptor in descriptors:
-                close_quietly(descriptor)
+            for descriptor, _ in self.poll.poll():
+                if descriptor == self.socket:
+                    self.serve_one()
+                elif descriptor in self.children:
+                    self.reap(descriptor)
+
+    def serve_one(self):
+        message, descriptors = jail.receive(self.socket)
+        if not message:
+            os._exit(0)
+        request = json.loads(message)
+        try:
+            getattr(self, "do_" + request["op"])(request, descriptors)
+        except (jail.JailError, OSError) as error:
+            self.answer({"failed": str(error), "number": request.get("number")})
+        for descriptor in descriptors:
+            close_quietly(descriptor)
+
+    def reap(self, pidfd):
+        pid, number = self.children.pop(pidfd)
+        self.poll.unregister(pidfd)
+        os.close(pidfd)
+        _, status, usage = os.wait4(pid, 0)
+        if number is not None:
+            cpu = usage.ru_utime + usage.ru_stime
+            self.answer({"ended": number, "status": status, "cpu": cpu, "peak": usage.ru_maxrss * 1024})
+
+    def watch(self, pid, number):
+        pidfd = os.pidfd_open(pid)
+        self.children[pidfd] = (pid, number)
+        self.poll.register(pidfd, select.POLLIN)
 
     def answer(self, message):
         jail.send(self.socket, json.dumps(message).encode())
@@ -59,8 +84,15 @@ class Zygote:
         self.settle()
 
     def do_grow(self, request, descriptors):
-        if os.fork() != 0:
+        pid = os.fork()
+        if pid != 0:
+            # A zygote that the supervisor has ended is ours to reap, and nothing to report.
+            self.watch(pid, None)
             return
+        for pidfd in self.children:
+            self.poll.unregister(pidfd)
+            os.close(pidfd)
+        self.children.clear()
         os.dup2(descriptors[0], self.socket)
         for descriptor in descriptors:
             os.close(descriptor)
@@ -79,29 +111,14 @@ class Zygote:
         gc.freeze()
         self.answer({"ready": warmth.loaded()})
 
-    def do_run(self, request, descriptors):
-        # The child reports a failure of ours through the pipe; confinement closes it, and its end
-        # says that the sample's own time begins.
-        seen, told = os.pipe2(os.O_CLOEXEC)
-        payload, stdin, stdout, stderr, cell, mount, ipc = descriptors[:7]
-        extra = dict(zip(request["has"], descriptors[7:]))
-        tasks = descriptors[7 + len(request["has"]):]
+    def do_spawn(self, request, descriptors):
+        socket, cell, mount, ipc = descriptors[:4]
+        extra = dict(zip(request["has"], descriptors[4:]))
+        tasks = descriptors[4 + len(request["has"]):]
         pid = jail.fork(cell, self.home, extra.get("cgroup", -1))
         if pid == 0:
-            job.live(payload, (mount, ipc), (stdin, stdout, stderr), tasks, extra.get("ruleset", -1), self.seccomp, request, told)
-        os.close(told)
-        failure = read_all(seen)
-        if failure:
-            os.waitpid(pid, 0)
-            self.answer({"failed": failure.decode("utf-8", "replace")})
-            return
-        self.answer({"started": time.monotonic()})
-        _, status, usage = os.wait4(pid, 0)
-        self.answer({
-            "status": status,
-            "cpu": usage.ru_utime + usage.ru_stime,
-            "peak": usage.ru_maxrss * 1024,
-        })
+            job.live(socket, (mount, ipc), tasks, extra.get("ruleset", -1), self.seccomp, request["user"])
+        self.watch(pid, request["number"])
 
 
 def load_or_try_again(modules):
@@ -125,15 +142,6 @@ def load_or_try_again(modules):
             os._exit(0)
         os.waitpid(child, 0)
         modules = [name for name in modules if name not in spoiled]
-
-
-def reap_finished():
-    """Zygotes that the supervisor ended are our children."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
 
 
 def read_all(descriptor):

@@ -97,9 +97,11 @@ impl RunFolder {
             journal.begin(identity)?;
         }
         let mut done = Bitmap::default();
-        let counts = journal.scan(|row| {
+        let mut counts = journal.scan(|row| {
             done.insert(row);
         })?;
+        // They are tried again, and count again if that ends as before.
+        counts.faults = 0;
         let resumed = counts.rows();
         let store = Store::open(out, journal, resumed)?;
         fs::create_dir_all(out.join(ARTIFACTS)).map_err(storage)?;

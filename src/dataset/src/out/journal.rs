@@ -164,14 +164,17 @@ impl Journal {
         self.check(self.db.query_row(sql, [name], |row| row.get::<_, i64>(0))).map(from_sql)
     }
 
-    /// All done rows go through `see`; what they add up to comes back.
+    /// All done rows go through `see`; what they add up to comes back. A row that ended in a fault of ours is
+    /// counted and not done: the next command tries it again.
     pub(crate) fn scan(&self, mut see: impl FnMut(u64)) -> Result<Counts> {
         let mut counts = Counts::default();
         let mut read = || -> rusqlite::Result<()> {
             let mut statement = self.db.prepare("SELECT row, state, verdict FROM rows")?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                see(from_sql(row.get(0)?));
+                if row.get_ref(1)?.as_str()? != "fault" {
+                    see(from_sql(row.get(0)?));
+                }
                 let verdict = row.get_ref(2)?.as_str_or_null()?.and_then(Verdict::from_name);
                 match (row.get_ref(1)?.as_str()?, verdict) {
                     (_, Some(verdict)) => *counts.verdicts.entry(verdict).or_default() += 1,
@@ -257,7 +260,10 @@ impl Journal {
 }
 
 fn insert(db: &Connection, entry: &Entry, offset: u64, length: u64) -> rusqlite::Result<()> {
-    let row_sql = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?)";
+    // A row has one answer. Only a fault is ever replaced, by what a later command made of the row.
+    let row_sql = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (row) DO UPDATE SET id = excluded.id, \
+                   job = excluded.job, state = excluded.state, verdict = excluded.verdict, offset = excluded.offset, \
+                   length = excluded.length WHERE rows.state = 'fault'";
     let (offset, length) = (to_sql(offset), to_sql(length));
     match entry {
         Entry::Record { row, id, job, verdict, .. } => {

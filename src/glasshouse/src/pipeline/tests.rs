@@ -144,6 +144,15 @@ fn a_fault_is_tried_again_and_then_told_as_such() {
     assert!(matches!(&records[0].outcome, Outcome::Fault(fault) if fault.message == "died"));
     let lines = fs::read_to_string(place.out().join("faults.jsonl")).unwrap();
     assert_eq!(lines.lines().count(), 3);
+    drop(shared);
+
+    // The next command tries it again, and nothing else.
+    let (_, shared) = place.run(1, |request| {
+        assert_eq!(request.code, "weak");
+        Ok(report(""))
+    });
+    assert_eq!(shared.tally.now().skipped, 1);
+    assert_eq!(verdicts(&place.records()), [("weak", Some(Verdict::Ok)), ("ok", Some(Verdict::Ok))]);
 }
 
 #[test]

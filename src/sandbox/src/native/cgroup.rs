@@ -8,6 +8,7 @@ use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use glasshouse_model::Limits;
 
@@ -21,6 +22,10 @@ pub(crate) const FAMILY: &str = "glasshouse";
 /// How many trees this process has made: each has a folder of its own, so that one pool's end (or a
 /// probe by `doctor`) takes no other pool's leaves away.
 static TREES: AtomicU64 = AtomicU64::new(0);
+
+/// A child that waited in vain is still being torn down when its leaf comes back.
+const REMOVAL_ATTEMPTS: u32 = 200;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(5);
 
 /// This supervisor's part of the cgroup tree.
 #[derive(Debug)]
@@ -158,7 +163,8 @@ impl Leaf {
     /// Sets the limits. Swap is not to be had; a limit that the kernel refuses is an error.
     pub(crate) fn limit(&self, limits: &Limits) -> io::Result<()> {
         for (path, value, needed) in self.layout.limits(&self.folders, limits) {
-            let written = OpenOptions::new().write(true).open(&path).and_then(|mut file| file.write_all(value.as_bytes()));
+            let written =
+                OpenOptions::new().write(true).open(&path).and_then(|mut file| file.write_all(value.as_bytes()));
             match written {
                 Err(error) if needed => {
                     return Err(io::Error::new(error.kind(), format!("write {value} to {}: {error}", path.display())));
@@ -219,8 +225,13 @@ impl Leaf {
         let Self { folders, entrances, .. } = self;
         drop(entrances);
         for folder in folders {
-            // Busy means that a process is still being torn down; the supervisor's end removes it.
-            let _ = fs::remove_dir(folder);
+            for _ in 0..REMOVAL_ATTEMPTS {
+                match fs::remove_dir(&folder) {
+                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => std::thread::sleep(REMOVAL_PAUSE),
+                    // Gone, or not to be had: the supervisor's end tries once more.
+                    _ => break,
+                }
+            }
         }
     }
 }

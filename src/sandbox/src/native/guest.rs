@@ -112,7 +112,8 @@ mod tests {
         assert!(!listed(JAIL, "-d").contains("NEEDED"));
         let symbols = listed(JAIL, "--dyn-syms");
         assert!(symbols.contains("gh_fork"), "{symbols}");
-        let undefined: Vec<&str> = symbols.lines().filter(|line| line.contains(" UND ") && !line.contains(" 0: ")).collect();
+        let undefined: Vec<&str> =
+            symbols.lines().filter(|line| line.contains(" UND ") && !line.contains(" 0: ")).collect();
         assert!(undefined.is_empty(), "{undefined:?}");
     }
 }

@@ -7,6 +7,7 @@
 mod cells;
 mod cgroup;
 mod channel;
+mod evidence;
 mod forest;
 mod guest;
 mod identity;
@@ -14,6 +15,7 @@ mod janitor;
 mod leaves;
 mod payload;
 mod pool;
+mod sandbox;
 mod supervise;
 mod worker;
 mod zygote;

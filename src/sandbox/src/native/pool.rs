@@ -51,7 +51,9 @@ pub struct PoolConfig {
 #[derive(Debug, Error)]
 pub enum StartError {
     /// The host does not give a layer that the policy requires.
-    #[error("this host does not give {layer}: {detail}\n{remedy}\nor allow it to be missing, at your risk: --allow-missing {layer}")]
+    #[error(
+        "this host does not give {layer}: {detail}\n{remedy}\nor allow it to be missing, at your risk: --allow-missing {layer}"
+    )]
     Missing {
         /// The layer's name.
         layer: &'static str,

@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use super::cells::Cell;
 use super::cgroup::Leaf;
 use super::channel::timespec;
-use super::zygote::{Answer, Zygote};
+use super::zygote::{Answer, Waiting, Zygote};
 use crate::run::{Exit, Output, Stop};
 
 /// How often the counters of a running job are looked at.
@@ -72,9 +72,12 @@ impl Pipe {
 /// A run that has been asked for.
 pub(super) struct Watch<'a> {
     pub(super) zygote: &'a Zygote,
+    pub(super) child: &'a Waiting,
     pub(super) cell: &'a Cell,
     pub(super) leaf: Option<&'a mut Leaf>,
     pub(super) limits: &'a Limits,
+    /// Seconds of processor time that the leaf had counted before the job.
+    pub(super) cpu_before: f64,
     pub(super) asked: Instant,
 }
 
@@ -113,12 +116,12 @@ impl Watch<'_> {
         Ok(Seen { exit: exit(status), stop, stdout, stderr, start, run, main_cpu, main_peak })
     }
 
+    /// A child that is gone before it started was perhaps never born; its zygote then says why.
     fn await_start(&self) -> io::Result<()> {
-        match self.zygote.answer(Instant::now() + START_PATIENCE)? {
-            Answer::Started { .. } => Ok(()),
-            Answer::Failed { failed } => Err(io::Error::other(failed)),
-            other => Err(io::Error::other(format!("expected a job to start, its zygote says {other:?}"))),
-        }
+        self.child.started(Instant::now() + START_PATIENCE).map_err(|error| match self.zygote.answer(Instant::now()) {
+            Ok(Answer::Failed { failed, .. }) => io::Error::other(failed),
+            _ => error,
+        })
     }
 
     /// Waits for output, the end or the next look; the end's status, processor time and peak.
@@ -150,7 +153,10 @@ impl Watch<'_> {
             return Ok(None);
         }
         match self.zygote.answer(Instant::now() + LOOK)? {
-            Answer::Ended { status, cpu, peak } => Ok(Some((status, cpu, peak))),
+            Answer::Ended { ended, status, cpu, peak } if ended == self.child.number => Ok(Some((status, cpu, peak))),
+            // A child that waited for a job in vain, or was given up before it was born.
+            Answer::Ended { .. } => Ok(None),
+            Answer::Failed { number: Some(number), .. } if number != self.child.number => Ok(None),
             other => Err(io::Error::other(format!("expected a job's end, its zygote says {other:?}"))),
         }
     }
@@ -163,7 +169,7 @@ impl Watch<'_> {
             if leaf.oom_kills()? > 0 {
                 return Ok(Some(Stop::Memory));
             }
-            if leaf.cpu()? > self.limits.cpu.as_secs_f64() {
+            if leaf.cpu()? - self.cpu_before > self.limits.cpu.as_secs_f64() {
                 return Ok(Some(Stop::Cpu));
             }
         }

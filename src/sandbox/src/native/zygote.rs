@@ -9,6 +9,7 @@ use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use super::cells::Cell;
+use super::cgroup::Leaf;
 use super::channel::{Channel, channel};
 use super::identity::JOB_USER;
 
@@ -27,34 +28,56 @@ pub(crate) struct Zygote {
 pub(crate) enum Answer {
     /// It has loaded these modules and waits.
     Ready { ready: Vec<String> },
-    /// The job's own time has begun.
-    Started {
-        #[serde(rename = "started")]
-        _at: f64,
-    },
-    /// The job's main process has ended.
-    Ended { status: i32, cpu: f64, peak: u64 },
+    /// The child of this number has ended.
+    Ended { ended: u64, status: i32, cpu: f64, peak: u64 },
     /// Something of ours did not work.
-    Failed { failed: String },
+    Failed { failed: String, number: Option<u64> },
 }
 
-/// A request to run; the descriptors go beside it in the order that the driver's zygote.py states.
+/// A request for a child; the descriptors go beside it in the order that the driver's zygote.py states.
 #[derive(Serialize)]
-struct Run<'a> {
+struct Spawn<'a> {
     op: &'static str,
+    number: u64,
     user: u32,
-    limits: Vec<(u32, u64)>,
     has: &'a [&'static str],
 }
 
+/// What a child is told when its job is there; the descriptors are payload and streams.
+#[derive(Serialize)]
+struct Go {
+    limits: Vec<(u32, u64)>,
+}
+
 /// What a job's child is given.
-pub(crate) struct Inputs<'a> {
+pub(crate) struct Inputs {
     pub(crate) payload: OwnedFd,
     pub(crate) stdin: OwnedFd,
     pub(crate) stdout: OwnedFd,
     pub(crate) stderr: OwnedFd,
-    pub(crate) birthplace: Option<BorrowedFd<'a>>,
-    pub(crate) tasks: Vec<BorrowedFd<'a>>,
+}
+
+/// A child that was forked into a cell and a leaf, and waits there for its job.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// By which its zygote reports its end.
+    pub(crate) number: u64,
+    channel: Channel,
+}
+
+impl Waiting {
+    /// Gives it its job.
+    pub(crate) fn go(&self, inputs: &Inputs, limits: &Limits, cgroup: bool) -> io::Result<()> {
+        let message = serde_json::to_vec(&Go { limits: resource_limits(limits, cgroup) })?;
+        let descriptors = [&inputs.payload, &inputs.stdin, &inputs.stdout, &inputs.stderr].map(AsFd::as_fd);
+        self.channel.send(&message, &descriptors)
+    }
+
+    /// Waits until the job's own time has begun.
+    pub(crate) fn started(&self, deadline: Instant) -> io::Result<()> {
+        let message = self.channel.receive_until(deadline)?;
+        if message.bytes == b"started" { Ok(()) } else { Err(io::Error::other(message.text())) }
+    }
 }
 
 impl Zygote {
@@ -80,23 +103,24 @@ impl Zygote {
         }
     }
 
-    /// Asks for a job in `cell`. The answers are Started and Ended, or Failed.
-    pub(crate) fn run(&self, cell: &Cell, inputs: &Inputs<'_>, limits: &Limits, cgroup: bool) -> io::Result<()> {
+    /// Asks for a child in `cell` and `leaf`, which then waits for its job. Does not wait for it.
+    pub(crate) fn spawn(&self, number: u64, cell: &Cell, leaf: Option<&Leaf>) -> io::Result<Waiting> {
+        let (ours, theirs) = channel()?;
         let mut has = Vec::new();
-        let mut descriptors =
-            vec![inputs.payload.as_fd(), inputs.stdin.as_fd(), inputs.stdout.as_fd(), inputs.stderr.as_fd()];
+        let mut descriptors = vec![theirs.as_fd()];
         descriptors.extend(cell.namespaces.iter().map(AsFd::as_fd));
         if let Some(ruleset) = &cell.ruleset {
             has.push("ruleset");
             descriptors.push(ruleset.as_fd());
         }
-        if let Some(birthplace) = inputs.birthplace {
+        if let Some(birthplace) = leaf.and_then(Leaf::birthplace) {
             has.push("cgroup");
             descriptors.push(birthplace);
         }
-        descriptors.extend(&inputs.tasks);
-        let request = Run { op: "run", user: JOB_USER, limits: resource_limits(limits, cgroup), has: &has };
-        self.channel.send(&serde_json::to_vec(&request)?, &descriptors)
+        descriptors.extend(leaf.map(Leaf::tasks).unwrap_or_default());
+        let request = Spawn { op: "spawn", number, user: JOB_USER, has: &has };
+        self.channel.send(&serde_json::to_vec(&request)?, &descriptors)?;
+        Ok(Waiting { number, channel: ours })
     }
 
     /// The next answer.

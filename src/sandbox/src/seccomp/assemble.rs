@@ -99,10 +99,8 @@ fn search(ranges: &[Range<'_>]) -> Vec<[u8; 8]> {
         let (low, high) = ranges.split_at(ranges.len() / 2);
         let (low_code, high_code) = (search(low), search(high));
         // A conditional jump reaches 255 instructions; an unconditional one any number.
-        let mut code = vec![
-            instruction(JUMP_AT_LEAST, 0, 1, high[0].0),
-            instruction(JUMP, 0, 0, low_code.len() as u32),
-        ];
+        let mut code =
+            vec![instruction(JUMP_AT_LEAST, 0, 1, high[0].0), instruction(JUMP, 0, 0, low_code.len() as u32)];
         code.extend(low_code);
         code.extend(high_code);
         return code;

@@ -80,7 +80,9 @@ impl Layout {
         for root in self.roots() {
             let probe = root.join(&probe);
             let made = fs::create_dir_all(&root).and_then(|()| fs::create_dir(&probe));
-            made.map_err(|error| io::Error::new(error.kind(), format!("make a folder in {}: {error}", root.display())))?;
+            made.map_err(|error| {
+                io::Error::new(error.kind(), format!("make a folder in {}: {error}", root.display()))
+            })?;
             fs::remove_dir(&probe)?;
         }
         Ok(())
@@ -160,9 +162,15 @@ impl Layout {
         let (memory, pids, peak) = match (self, folders) {
             (Self::V1 { .. }, [memory, pids, _]) => (memory, pids, "memory.max_usage_in_bytes"),
             (_, [leaf, ..]) => (leaf, leaf, "memory.peak"),
-            (_, []) => return Facts { memory_peak: PathBuf::new(), pids_peak: PathBuf::new(), pids_events: PathBuf::new() },
+            (_, []) => {
+                return Facts { memory_peak: PathBuf::new(), pids_peak: PathBuf::new(), pids_events: PathBuf::new() };
+            }
         };
-        Facts { memory_peak: memory.join(peak), pids_peak: pids.join("pids.peak"), pids_events: pids.join("pids.events") }
+        Facts {
+            memory_peak: memory.join(peak),
+            pids_peak: pids.join("pids.peak"),
+            pids_events: pids.join("pids.events"),
+        }
     }
 
     /// Seconds from `cpuacct.usage` (nanoseconds) or `cpu.stat` (`usage_usec`).
@@ -195,7 +203,8 @@ fn hierarchies(mounts: &str) -> impl Iterator<Item = Hierarchy<'_>> {
 fn v1(mounts: &str) -> Option<Layout> {
     let find = |controller: &str| {
         let mut all = hierarchies(mounts);
-        let found = all.find(|one| one.version == "cgroup" && one.options.split(',').any(|option| option == controller));
+        let found =
+            all.find(|one| one.version == "cgroup" && one.options.split(',').any(|option| option == controller));
         found.map(|one| family(Path::new(one.place)))
     };
     let [memory, pids, cpuacct] = NEEDED.map(find);

@@ -1,0 +1,199 @@
+//! The processes of one worker: its init, its zygotes, and the child that waits for the next job.
+
+use std::io;
+use std::ops::{Deref, DerefMut};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use glasshouse_model::Limits;
+
+use super::cells::{Cell, Cells};
+use super::cgroup::Leaf;
+use super::channel::{Channel, Message, channel};
+use super::forest::{Choice, Forest};
+use super::identity::Identity;
+use super::payload::in_memory;
+use super::pool::Shared;
+use super::zygote::{Waiting, Zygote};
+
+/// Building a root and starting an interpreter take well under a second; a loaded host may take longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a worker's processes are; replaced as a whole when any part of it fails.
+#[derive(Debug)]
+pub(super) struct Sandbox {
+    guest: Child,
+    init: Channel,
+    pub(super) forest: Forest<Zygote>,
+    cells: Cells,
+    /// A child that was forked ahead for the next job.
+    spare: Option<Berth>,
+    spawned: u64,
+}
+
+/// A child that waits for its job, in a cell and a leaf of its own.
+#[derive(Debug)]
+pub(super) struct Berth {
+    pub(super) child: Waiting,
+    pub(super) cell: Cell,
+    pub(super) leaf: Option<LeasedLeaf>,
+    /// The zygote that it was forked from.
+    pub(super) zygote: usize,
+    /// The size of disk that its cell has.
+    pub(super) disk: (u64, u64),
+}
+
+impl Sandbox {
+    pub(super) fn start(shared: &Shared, number: u64) -> io::Result<Self> {
+        let identity = Identity::of_worker(number);
+        let (init, theirs) = channel()?;
+        let config = &shared.config;
+        let mut guest = Command::new(shared.program.path())
+            .arg("worker")
+            .args([config.root.as_os_str(), shared.driver.folder().as_os_str()])
+            .arg(identity.worker_user().to_string())
+            .arg(&config.interpreter)
+            .arg("/opt/glasshouse/driver/start.py")
+            .env_clear()
+            .envs(&config.environment)
+            .stdin(Stdio::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(shared.log()?)
+            .spawn()?;
+        let started = handshake(&init, &mut guest, identity, shared);
+        let (forest, cells) = match started {
+            Ok(parts) => parts,
+            Err(error) => {
+                // The socket's end makes the guest go; it may have gone already.
+                let _ = guest.kill();
+                let _ = guest.wait();
+                return Err(error);
+            }
+        };
+        Ok(Self { guest, init, forest, cells, spare: None, spawned: 0 })
+    }
+
+    /// Where the zygote to fork from is; it is grown first where that is worth it.
+    pub(super) fn place(&mut self, imports: &[String]) -> io::Result<usize> {
+        let (parent, missing) = match self.forest.choose(imports) {
+            Choice::Fork(place) => return Ok(place),
+            Choice::Grow(parent, missing) => (parent, missing),
+        };
+        let (zygote, loaded) = self.forest.handle(parent).grow(&missing)?;
+        let gone = self.forest.add(parent, &missing, loaded, zygote);
+        if !gone.is_empty() {
+            // Zygotes have changed places, and the spare child knows its own by place.
+            self.spare = None;
+        }
+        // Those that are no longer kept end when their sockets close.
+        drop(gone);
+        match self.forest.choose(imports) {
+            Choice::Fork(place) | Choice::Grow(place, _) => Ok(place),
+        }
+    }
+
+    /// A child for a job: the one that waits, if it is of the right zygote and size, else a new one.
+    pub(super) fn berth(&mut self, shared: &Arc<Shared>, zygote: usize, limits: &Limits) -> io::Result<Berth> {
+        match self.spare.take() {
+            Some(spare) if spare.zygote == zygote && spare.disk == (limits.disk, limits.files) => Ok(spare),
+            _ => self.spawn(shared, zygote, limits),
+        }
+    }
+
+    /// Lets a child get ready for a job with the usual limits.
+    pub(super) fn prepare(&mut self, shared: &Arc<Shared>, zygote: usize) -> io::Result<()> {
+        self.spare = Some(self.spawn(shared, zygote, &shared.config.limits)?);
+        self.cells.refill(&self.init)
+    }
+
+    fn spawn(&mut self, shared: &Arc<Shared>, zygote: usize, limits: &Limits) -> io::Result<Berth> {
+        let cell = self.cells.take(&self.init, limits)?;
+        let leaf = LeasedLeaf::take(shared)?;
+        self.spawned += 1;
+        let child = self.forest.handle(zygote).spawn(self.spawned, &cell, leaf.as_deref())?;
+        Ok(Berth { child, cell, leaf, zygote, disk: (limits.disk, limits.files) })
+    }
+}
+
+/// A leaf that goes back to be removed when its job is over.
+#[derive(Debug)]
+pub(super) struct LeasedLeaf {
+    leaf: Option<Leaf>,
+    shared: Arc<Shared>,
+}
+
+impl Deref for LeasedLeaf {
+    type Target = Leaf;
+
+    fn deref(&self) -> &Leaf {
+        match &self.leaf {
+            Some(leaf) => leaf,
+            None => unreachable!("a leaf is there until it is dropped"),
+        }
+    }
+}
+
+impl DerefMut for LeasedLeaf {
+    fn deref_mut(&mut self) -> &mut Leaf {
+        match &mut self.leaf {
+            Some(leaf) => leaf,
+            None => unreachable!("a leaf is there until it is dropped"),
+        }
+    }
+}
+
+impl Drop for LeasedLeaf {
+    fn drop(&mut self) {
+        if let (Some(leaf), Some(leaves)) = (self.leaf.take(), &self.shared.leaves) {
+            leaves.give_back(leaf);
+        }
+    }
+}
+
+impl LeasedLeaf {
+    fn take(shared: &Arc<Shared>) -> io::Result<Option<Self>> {
+        let Some(leaves) = &shared.leaves else { return Ok(None) };
+        Ok(Some(Self { leaf: Some(leaves.take()?), shared: Arc::clone(shared) }))
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // Closing the socket would do, but a stopped or broken init must go as well.
+        let _ = self.guest.kill();
+        let _ = self.guest.wait();
+    }
+}
+
+type Parts = (Forest<Zygote>, Cells);
+
+fn handshake(init: &Channel, guest: &mut Child, identity: Identity, shared: &Shared) -> io::Result<Parts> {
+    let deadline = Instant::now() + PATIENCE;
+    expect(init, deadline, "map ")?;
+    identity.map(guest.id())?;
+    init.send(b"mapped", &[])?;
+    let ready = expect(init, deadline, "ready ")?;
+    let mut descriptors = ready.descriptors.into_iter();
+    let socket = descriptors.next().ok_or_else(|| io::Error::other("a worker came without its zygote"))?;
+    let filter = in_memory("glasshouse-seccomp", &[], &[&shared.filter])?;
+    let mut cells = Cells::new(&shared.config.limits);
+    cells.refill(init)?;
+    let (base, loaded) = Zygote::configure(Channel::from(socket), &filter)?;
+    let mut forest = Forest::new(base, loaded, &shared.config.warm);
+    for modules in &shared.config.trunk {
+        // Choose twice, since a set of imports gets its zygote when it comes for the second time.
+        forest.choose(modules);
+        if let Choice::Grow(parent, missing) = forest.choose(modules) {
+            let (zygote, loaded) = forest.handle(parent).grow(&missing)?;
+            drop(forest.add(parent, &missing, loaded, zygote));
+        }
+    }
+    Ok((forest, cells))
+}
+
+fn expect(init: &Channel, deadline: Instant, start: &str) -> io::Result<Message> {
+    let message = init.receive_until(deadline)?;
+    let text = message.text();
+    if text.starts_with(start) { Ok(message) } else { Err(io::Error::other(format!("the worker's init says: {text}"))) }
+}
