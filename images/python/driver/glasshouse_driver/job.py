@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 
 import glasshouse_capture
 from glasshouse_driver import jail, program, seed
@@ -31,8 +32,8 @@ def live(socket, cell, tasks, ruleset, seccomp, user):
         refused = lay_out(header, blobs)
         os.chdir(WORK)
         seed.reseed(header["seed"])
-        # The sample's own time begins when the supervisor reads this.
-        jail.send(socket, b"started")
+        # The sample's own time begins here, however late the supervisor may read it.
+        jail.send(socket, b"started %d" % time.monotonic_ns())
         jail.confine(ruleset, seccomp)
     except BaseException as error:  # noqa: BLE001 - our failure, whatever it is, is told as such
         jail.send(socket, f"failed {type(error).__name__}: {error}".encode())

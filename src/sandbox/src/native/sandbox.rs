@@ -40,8 +40,8 @@ pub(super) struct Berth {
     pub(super) leaf: Option<LeasedLeaf>,
     /// The zygote that it was forked from.
     pub(super) zygote: usize,
-    /// The size of disk that its cell has.
-    pub(super) disk: (u64, u64),
+    /// The limits that its disk and its leaf have.
+    pub(super) limits: Limits,
 }
 
 impl Sandbox {
@@ -96,7 +96,10 @@ impl Sandbox {
     /// A child for a job: the one that waits, if it is of the right zygote and size, else a new one.
     pub(super) fn berth(&mut self, shared: &Arc<Shared>, zygote: usize, limits: &Limits) -> io::Result<Berth> {
         match self.spare.take() {
-            Some(spare) if spare.zygote == zygote && spare.disk == (limits.disk, limits.files) => Ok(spare),
+            Some(mut spare) if spare.zygote == zygote && fits(&spare.limits, limits) => {
+                spare.limit(limits)?;
+                Ok(spare)
+            }
             _ => self.spawn(shared, zygote, limits),
         }
     }
@@ -110,9 +113,28 @@ impl Sandbox {
     fn spawn(&mut self, shared: &Arc<Shared>, zygote: usize, limits: &Limits) -> io::Result<Berth> {
         let cell = self.cells.take(&self.init, limits)?;
         let leaf = LeasedLeaf::take(shared)?;
+        if let Some(leaf) = &leaf {
+            leaf.limit(limits)?;
+        }
         self.spawned += 1;
         let child = self.forest.handle(zygote).spawn(self.spawned, &cell, leaf.as_deref())?;
-        Ok(Berth { child, cell, leaf, zygote, disk: (limits.disk, limits.files) })
+        Ok(Berth { child, cell, leaf, zygote, limits: limits.clone() })
+    }
+}
+
+/// Whether a cell that was made for `made` will do for a job with the limits `wanted`.
+fn fits(made: &Limits, wanted: &Limits) -> bool {
+    (made.disk, made.files) == (wanted.disk, wanted.files)
+}
+
+impl Berth {
+    /// Gives the leaf other limits than it was made with, if the job has others.
+    fn limit(&mut self, limits: &Limits) -> io::Result<()> {
+        if let Some(leaf) = self.leaf.as_deref().filter(|_| self.limits != *limits) {
+            leaf.limit(limits)?;
+        }
+        self.limits = limits.clone();
+        Ok(())
     }
 }
 

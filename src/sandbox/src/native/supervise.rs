@@ -17,6 +17,8 @@ use crate::run::{Exit, Output, Stop};
 const LOOK: Duration = Duration::from_millis(50);
 /// From the request to the start: a fork of ours and some files to write.
 const START_PATIENCE: Duration = Duration::from_secs(30);
+/// How long a killed cell's init may outlive the job's main process.
+const LAST_BREATH: Duration = Duration::from_millis(20);
 /// A killed process ends at once, unless the kernel is stuck.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -84,8 +86,7 @@ pub(super) struct Watch<'a> {
 impl Watch<'_> {
     /// Watches until the main process has ended and no process of the job is left.
     pub(super) fn watch(mut self, stdout: OwnedFd, stderr: OwnedFd) -> io::Result<Seen> {
-        self.await_start()?;
-        let started = Instant::now();
+        let started = self.await_start()?;
         let mut pipes = [Pipe::new(stdout), Pipe::new(stderr)];
         let mut buffer = vec![0; 64 << 10];
         let mut stop: Option<(Stop, Instant)> = None;
@@ -104,6 +105,9 @@ impl Watch<'_> {
         };
         let mut stop = stop.map(|(reason, _)| reason);
         let run = started.elapsed().as_secs_f64();
+        if stop.is_none() && exit(status) == Exit::Signal(libc::SIGKILL) && self.cell_died()? {
+            return Err(io::Error::other("the job's cell was killed from outside"));
+        }
         self.end_all()?;
         for pipe in &mut pipes {
             pipe.drain(&mut buffer, self.limits.output_kept);
@@ -117,7 +121,7 @@ impl Watch<'_> {
     }
 
     /// A child that is gone before it started was perhaps never born; its zygote then says why.
-    fn await_start(&self) -> io::Result<()> {
+    fn await_start(&self) -> io::Result<Instant> {
         self.child.started(Instant::now() + START_PATIENCE).map_err(|error| match self.zygote.answer(Instant::now()) {
             Ok(Answer::Failed { failed, .. }) => io::Error::other(failed),
             _ => error,
@@ -158,6 +162,17 @@ impl Watch<'_> {
             Answer::Ended { .. } => Ok(None),
             Answer::Failed { number: Some(number), .. } if number != self.child.number => Ok(None),
             other => Err(io::Error::other(format!("expected a job's end, its zygote says {other:?}"))),
+        }
+    }
+
+    /// Whether the cell's init is dead, which no sample can kill: then the job was killed along with it,
+    /// which says nothing about the sample. The init goes a moment after the last of its processes.
+    fn cell_died(&self) -> io::Result<bool> {
+        let mut watched = [PollFd::from_borrowed_fd(self.cell.init(), PollFlags::IN)];
+        match poll(&mut watched, Some(&timespec(LAST_BREATH))) {
+            Ok(ready) => Ok(ready > 0),
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -49,9 +49,6 @@ impl Worker {
         let place = sandbox.place(&imports(&request.code)).map_err(broken("get a zygote"))?;
         let mut berth = sandbox.berth(&shared, place, &request.limits).map_err(broken("get a child"))?;
         let asked = Instant::now();
-        if let Some(leaf) = &berth.leaf {
-            leaf.limit(&request.limits).map_err(|error| fault(FaultKind::Limit, "set the limits", &error))?;
-        }
         let before = Before::look(&mut berth).map_err(broken("look at the disk"))?;
         let ((stdout, stdout_end), (stderr, stderr_end)) = output_pipe()
             .and_then(|first| output_pipe().map(|second| (first, second)))

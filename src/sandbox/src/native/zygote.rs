@@ -73,10 +73,15 @@ impl Waiting {
         self.channel.send(&message, &descriptors)
     }
 
-    /// Waits until the job's own time has begun.
-    pub(crate) fn started(&self, deadline: Instant) -> io::Result<()> {
-        let message = self.channel.receive_until(deadline)?;
-        if message.bytes == b"started" { Ok(()) } else { Err(io::Error::other(message.text())) }
+    /// Waits until the job's own time has begun; since when it runs.
+    pub(crate) fn started(&self, deadline: Instant) -> io::Result<Instant> {
+        let message = self.channel.receive_until(deadline)?.text();
+        let at = message.strip_prefix("started ").and_then(|at| at.parse::<u64>().ok());
+        let at = at.ok_or_else(|| io::Error::other(message.clone()))?;
+        // The child's clock is the host's: time namespaces are not used.
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        let now = now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64;
+        Ok(Instant::now() - Duration::from_nanos(now.saturating_sub(at)))
     }
 }
 
