@@ -1,5 +1,7 @@
 //! Bad input as a user meets it: what the message says, which code the command ends with, and that the rest goes on.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

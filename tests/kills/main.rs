@@ -8,6 +8,8 @@
 //!
 //! `GLASSHOUSE_KILLS_SEED` repeats the choices of an earlier test; the moments themselves differ.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
