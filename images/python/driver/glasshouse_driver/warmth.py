@@ -18,6 +18,7 @@ _requested = []
 def load(modules):
     """Imports modules by dotted name; gives those whose import raised, which leave who knows what behind."""
     spoiled = []
+    warmed = "matplotlib.pyplot" in sys.modules
     for name in modules:
         _requested.append(name)
         if not _import(name):
@@ -27,7 +28,8 @@ def load(modules):
             if "matplotlib" not in late or "matplotlib.pyplot" in sys.modules:
                 _import(late)
     glasshouse_capture.install()
-    if "matplotlib.pyplot" in sys.modules:
+    # Once on the way from the base: a zygote that grew from a warm one is warm.
+    if "matplotlib.pyplot" in sys.modules and not warmed:
         glasshouse_capture.warm()
     return spoiled
 

@@ -143,6 +143,8 @@ impl Layout {
         let processes = limits.processes.to_string();
         match folders {
             [memory_leaf, pids_leaf, _] => vec![
+                // The limit with swap may never be below the one without, also while a leaf's limits are raised.
+                (memory_leaf.join("memory.memsw.limit_in_bytes"), "-1".to_owned(), false),
                 (memory_leaf.join("memory.limit_in_bytes"), memory.clone(), true),
                 (memory_leaf.join("memory.memsw.limit_in_bytes"), memory, false),
                 (memory_leaf.join("memory.swappiness"), "0".to_owned(), false),
