@@ -1,0 +1,50 @@
+//! Why something could not be scored.
+
+use std::fmt;
+
+use thiserror::Error;
+
+/// One of the two things that are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// What is aimed at.
+    Reference,
+    /// What is judged.
+    Candidate,
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Side::Reference => "reference",
+            Side::Candidate => "candidate",
+        })
+    }
+}
+
+/// Why a pair, or a part of a score, could not be computed. The published evaluation drops such a pair from its
+/// means, so a caller that compares with published tables must leave it out as well, and say so.
+#[derive(Clone, Debug, Error, PartialEq)]
+#[non_exhaustive]
+pub enum ScoreError {
+    /// Beautiful Soup would refuse this markup (`ParserRejectedMarkup`).
+    #[error("the parser refuses the markup at byte {at}: {why}")]
+    Rejected {
+        /// Where in the text, in bytes.
+        at: usize,
+        /// What is wrong there.
+        why: &'static str,
+    },
+    /// Elements lie deeper than the reference's recursion limit allows.
+    #[error("elements lie {depth} deep; the reference gives up beyond {}", crate::html::DEEPEST)]
+    TooDeep {
+        /// The depth that was reached.
+        depth: usize,
+    },
+    /// No element under `<html>` has elements in it: TreeBLEU would divide by zero.
+    #[error("the {0} has no element with elements in it: TreeBLEU is not defined")]
+    NoInnerElement(Side),
+    /// ROUGE is not defined without words.
+    #[error("the {0} has no visible words: ROUGE is not defined")]
+    NoWords(Side),
+}

@@ -1,0 +1,20 @@
+//! Agreement with an oracle in Python: the same numbers from the packages that the published evaluation uses.
+//!
+//! The first run makes a virtual environment with the pinned packages (`tests/oracle/requirements.txt`) in the
+//! project's cache folder. It needs CPython 3.11.7, whose `html.parser` is ported (`GLASSHOUSE_ORACLE_PYTHON` names
+//! one); without it these tests say that they did not run, or fail under `GLASSHOUSE_ORACLE=required`.
+//!
+//! `cargo test` compares the pages in `tests/pages`, what proptest makes of them, and pictures that a painter of the
+//! test's own draws. Pairs of real pages, two models' answers to one task, come from a file of rows with `id` and
+//! `code`:
+//!
+//! ```sh
+//! GLASSHOUSE_SCORE_ROWS=../shared/data/pages.jsonl cargo test --release -p glasshouse-score -- --nocapture
+//! ```
+
+#![allow(clippy::unwrap_used)]
+
+mod html;
+mod oracle;
+mod samples;
+mod scores;

@@ -1,0 +1,118 @@
+//! The oracle: a Python process that answers one question a line.
+
+use std::env;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+/// The interpreter whose `html.parser` is ported.
+const PYTHON: &str = "3.11.7";
+
+/// A running oracle.
+pub(crate) struct Oracle {
+    child: Child,
+    questions: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    /// What the answers took so far, in seconds, measured inside Python.
+    pub(crate) seconds: f64,
+}
+
+impl Oracle {
+    /// Starts an oracle; says why and returns None where it cannot run here.
+    pub(crate) fn start() -> Option<Oracle> {
+        match python() {
+            Ok(python) => Some(Self::run(&python)),
+            Err(why) if env::var("GLASSHOUSE_ORACLE").is_ok_and(|value| value == "required") => panic!("{why}"),
+            Err(why) => {
+                eprintln!("NOT RUN: the comparison with Python: {why}");
+                None
+            }
+        }
+    }
+
+    fn run(python: &Path) -> Oracle {
+        let mut child = Command::new(python)
+            .arg(folder().join("serve.py"))
+            .env("PYTHONHASHSEED", "0")
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let questions = child.stdin.take().unwrap();
+        let answers = BufReader::new(child.stdout.take().unwrap());
+        Oracle { child, questions, answers, seconds: 0.0 }
+    }
+
+    /// The oracle's answer to `question`, or the exception that it raised.
+    pub(crate) fn ask(&mut self, question: &Value) -> Result<Value, String> {
+        writeln!(self.questions, "{question}").unwrap();
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        let mut said: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        self.seconds += said["seconds"].as_f64().unwrap();
+        match said.get("error") {
+            Some(error) => Err(error.as_str().unwrap().to_owned()),
+            None => Ok(said["ok"].take()),
+        }
+    }
+}
+
+impl Drop for Oracle {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle")
+}
+
+/// The interpreter of the oracle's own environment, made if it is missing.
+fn python() -> Result<PathBuf, String> {
+    let base = interpreter()?;
+    let requirements = folder().join("requirements.txt");
+    let hash = blake3::hash(&fs::read(&requirements).unwrap()).to_hex();
+    let home = cache()?.join("oracle").join(format!("{PYTHON}-{}", &hash[..16]));
+    fs::create_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
+    // Two tests at a time must not build the same environment.
+    let lock = File::create(home.join("lock")).map_err(|error| error.to_string())?;
+    lock.lock().map_err(|error| error.to_string())?;
+    let python = home.join("venv/bin/python");
+    if !home.join("complete").exists() {
+        eprintln!("making the oracle's Python environment in {} (once, about a minute)", home.display());
+        step(Command::new(base).args(["-m", "venv", "--clear"]).arg(home.join("venv")))?;
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"];
+        step(Command::new(&python).args(install).arg(requirements))?;
+        File::create(home.join("complete")).map_err(|error| error.to_string())?;
+    }
+    Ok(python)
+}
+
+fn step(command: &mut Command) -> Result<(), String> {
+    let done = command.status().map_err(|error| format!("{command:?}: {error}"))?;
+    done.success().then_some(()).ok_or_else(|| format!("{command:?} failed"))
+}
+
+fn interpreter() -> Result<PathBuf, String> {
+    let named = env::var_os("GLASSHOUSE_ORACLE_PYTHON").map(PathBuf::from);
+    let usual = ["python3.11", "python3", "python"].map(PathBuf::from);
+    let fits = |python: &PathBuf| {
+        let said = Command::new(python).args(["-c", "import platform; print(platform.python_version())"]).output();
+        said.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).trim() == PYTHON)
+    };
+    let missing = format!("it needs CPython {PYTHON}; name one in GLASSHOUSE_ORACLE_PYTHON");
+    named.into_iter().chain(usual).find(fits).ok_or(missing)
+}
+
+fn cache() -> Result<PathBuf, String> {
+    let from = |name| env::var_os(name).map(PathBuf::from);
+    from("GLASSHOUSE_CACHE")
+        .or_else(|| from("XDG_CACHE_HOME").map(|base| base.join("glasshouse")))
+        .or_else(|| from("HOME").map(|home| home.join(".cache/glasshouse")))
+        .ok_or_else(|| "no cache folder: set GLASSHOUSE_CACHE".to_owned())
+}
