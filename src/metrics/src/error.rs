@@ -47,4 +47,32 @@ pub enum ScoreError {
     /// ROUGE is not defined without words.
     #[error("the {0} has no visible words: ROUGE is not defined")]
     NoWords(Side),
+    /// A picture without pixels, or with too many or too few bytes.
+    #[error("{width} x {height} pixels do not make a picture of {bytes} bytes")]
+    BadPicture {
+        /// Pixels in a row.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// Bytes that came with it.
+        bytes: usize,
+    },
+    /// Two pictures must have one size here.
+    #[error("the pictures differ in size: {} x {} and {} x {}", one.0, one.1, other.0, other.1)]
+    SizesDiffer {
+        /// Width and height of the first.
+        one: (usize, usize),
+        /// Width and height of the second.
+        other: (usize, usize),
+    },
+    /// SSIM's window does not fit into the picture.
+    #[error("{width} x {height} pixels are too few: SSIM needs {least} each way")]
+    TooSmall {
+        /// Pixels in a row.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// The window's side.
+        least: usize,
+    },
 }

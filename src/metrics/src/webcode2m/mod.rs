@@ -1,9 +1,11 @@
 //! WebCode2M's evaluation: a predicted page against the page that was to be written.
 
+mod pixels;
 mod prepare;
 mod tree_bleu;
 mod words;
 
+pub use pixels::{PixelScores, pixel_scores};
 pub use prepare::{MOST_REPEATS, prepare, universal_newlines};
 pub use tree_bleu::{TreeScores, tree_scores};
 pub use words::{WordScores, word_scores};

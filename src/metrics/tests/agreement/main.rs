@@ -15,6 +15,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod html;
+mod numbers;
 mod oracle;
+mod pictures;
 mod samples;
 mod scores;

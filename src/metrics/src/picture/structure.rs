@@ -1,0 +1,213 @@
+//! SSIM as scikit-image computes it with a Gaussian window: sigma 1.5, 11 x 11, population covariance, the mean over
+//! the pixels whose window lies inside and over the channels.
+
+use super::{Picture, check_sizes};
+use crate::ScoreError;
+
+const RADIUS: usize = 5;
+const WINDOW: usize = 2 * RADIUS + 1;
+const SIGMA: f64 = 1.5;
+const C1: f64 = (0.01 * 255.0) * (0.01 * 255.0);
+const C2: f64 = (0.03 * 255.0) * (0.03 * 255.0);
+/// Screenshots are mostly alike or of one colour: what is needs no windows. Looked at in squares of this side.
+const TILE: usize = 16;
+/// The side of the squares that are summed up; two of them make a tile.
+const BLOCK: usize = 8;
+
+/// SSIM of two pictures of one size, -1 to 1.
+///
+/// # Errors
+/// [`ScoreError::SizesDiffer`]; [`ScoreError::TooSmall`] where a side is shorter than the window, at which
+/// scikit-image raises.
+pub fn ssim(one: &Picture, other: &Picture) -> Result<f64, ScoreError> {
+    check_sizes(one, other)?;
+    let (width, height) = (one.width(), one.height());
+    if width < WINDOW || height < WINDOW {
+        return Err(ScoreError::TooSmall { width, height, least: WINDOW });
+    }
+    let (columns, rows) = (width - 2 * RADIUS, height - 2 * RADIUS);
+    let blocks = Blocks::new(one, other);
+    let mut windows = Windows::default();
+    let mut sum = 0.0;
+    for top in (0..rows).step_by(TILE) {
+        let high = TILE.min(rows - top);
+        let mut run: Option<usize> = None;
+        for left in (0..columns).step_by(TILE) {
+            let wide = TILE.min(columns - left);
+            match blocks.plain(left, top) {
+                Some(likeness) => {
+                    sum += likeness * (wide * high) as f64;
+                    if let Some(start) = run.take() {
+                        sum += windows.sum(one, other, (start, left), (top, high));
+                    }
+                }
+                None => _ = run.get_or_insert(left),
+            }
+        }
+        if let Some(start) = run {
+            sum += windows.sum(one, other, (start, columns), (top, high));
+        }
+    }
+    Ok(sum / (columns * rows * 3) as f64)
+}
+
+/// What is known of one square of both pictures.
+#[derive(Clone, Copy)]
+struct Block {
+    equal: bool,
+    low: [[u8; 3]; 2],
+    high: [[u8; 3]; 2],
+}
+
+impl Block {
+    const EMPTY: Block = Block { equal: true, low: [[255; 3]; 2], high: [[0; 3]; 2] };
+
+    fn add_pixel(&mut self, side: usize, pixel: [u8; 3]) {
+        let (low, high) = (&mut self.low[side], &mut self.high[side]);
+        for (channel, value) in pixel.into_iter().enumerate() {
+            low[channel] = low[channel].min(value);
+            high[channel] = high[channel].max(value);
+        }
+    }
+
+    fn add(&mut self, other: &Block) {
+        self.equal &= other.equal;
+        for side in 0..2 {
+            for channel in 0..3 {
+                self.low[side][channel] = self.low[side][channel].min(other.low[side][channel]);
+                self.high[side][channel] = self.high[side][channel].max(other.high[side][channel]);
+            }
+        }
+    }
+}
+
+struct Blocks {
+    across: usize,
+    blocks: Vec<Block>,
+}
+
+impl Blocks {
+    fn new(one: &Picture, other: &Picture) -> Self {
+        let across = one.width().div_ceil(BLOCK);
+        let mut blocks = vec![Block::EMPTY; across * one.height().div_ceil(BLOCK)];
+        for y in 0..one.height() {
+            let blocks = &mut blocks[y / BLOCK * across..][..across];
+            let sides = one.row(y).chunks(3 * BLOCK).zip(other.row(y).chunks(3 * BLOCK));
+            for (block, (a, b)) in blocks.iter_mut().zip(sides) {
+                block.equal &= a == b;
+                for (side, pixels) in [a, b].into_iter().enumerate() {
+                    for pixel in pixels.chunks_exact(3) {
+                        let pixel = [pixel[0], pixel[1], pixel[2]];
+                        block.add_pixel(side, pixel);
+                    }
+                }
+            }
+        }
+        Blocks { across, blocks }
+    }
+
+    /// The likeness, summed over the channels, of each pixel of the tile at (`left`, `top`), if all that its windows
+    /// see is alike or of one colour in each picture.
+    fn plain(&self, left: usize, top: usize) -> Option<f64> {
+        let seen = (TILE + 2 * RADIUS).div_ceil(BLOCK);
+        let (x, y) = (left / BLOCK, top / BLOCK);
+        let mut all = Block::EMPTY;
+        for row in self.blocks.chunks_exact(self.across).skip(y).take(seen) {
+            row[x..(x + seen).min(self.across)].iter().for_each(|block| all.add(block));
+        }
+        if all.equal {
+            return Some(3.0);
+        }
+        let level = |channel: usize| {
+            let [a, b] = all.low.map(|low| f64::from(low[channel]));
+            (2.0 * a * b + C1) / (a * a + b * b + C1)
+        };
+        (all.low == all.high).then(|| (0..3).map(level).sum())
+    }
+}
+
+/// The windows over a run of tiles. Rows hold three channels side by side, as the pictures do.
+#[derive(Default)]
+struct Windows {
+    /// The five quantities: both pictures, their squares, their product.
+    planes: [Vec<f64>; 5],
+    /// The same, summed down the window, for one row.
+    columns: [Vec<f64>; 5],
+    /// The same, summed across as well.
+    means: [Vec<f64>; 5],
+}
+
+impl Windows {
+    /// The likenesses of the pixels in `columns` (from, to) and `rows` (from, how many), counted without the margin,
+    /// summed over the channels too.
+    fn sum(&mut self, one: &Picture, other: &Picture, columns: (usize, usize), rows: (usize, usize)) -> f64 {
+        let stride = (columns.1 - columns.0 + 2 * RADIUS) * 3;
+        self.load(one, other, columns.0 * 3, stride, rows);
+        let weights = weights();
+        let mut sum = 0.0;
+        for row in 0..rows.1 {
+            for quantity in 0..5 {
+                let plane = &self.planes[quantity][row * stride..][..WINDOW * stride];
+                down(plane, stride, &weights, &mut self.columns[quantity]);
+                across(&self.columns[quantity], &weights, &mut self.means[quantity]);
+            }
+            sum += likeness(&self.means);
+        }
+        sum
+    }
+
+    fn load(&mut self, one: &Picture, other: &Picture, start: usize, stride: usize, rows: (usize, usize)) {
+        self.planes.iter_mut().for_each(Vec::clear);
+        for y in rows.0..rows.0 + rows.1 + 2 * RADIUS {
+            let [a, b] = [one, other].map(|picture| &picture.row(y)[start..start + stride]);
+            let pairs = || a.iter().zip(b).map(|(&a, &b)| (f64::from(a), f64::from(b)));
+            self.planes[0].extend(pairs().map(|(a, _)| a));
+            self.planes[1].extend(pairs().map(|(_, b)| b));
+            self.planes[2].extend(pairs().map(|(a, _)| a * a));
+            self.planes[3].extend(pairs().map(|(_, b)| b * b));
+            self.planes[4].extend(pairs().map(|(a, b)| a * b));
+        }
+    }
+}
+
+/// The weights of the window's middle and of each distance from it.
+fn weights() -> [f64; RADIUS + 1] {
+    let raw: [f64; RADIUS + 1] = std::array::from_fn(|at| (-0.5 / (SIGMA * SIGMA) * (at * at) as f64).exp());
+    let whole = raw[0] + 2.0 * raw[1..].iter().sum::<f64>();
+    raw.map(|weight| weight / whole)
+}
+
+fn down(plane: &[f64], stride: usize, weights: &[f64; RADIUS + 1], out: &mut Vec<f64>) {
+    let row = |at: usize| &plane[at * stride..][..stride];
+    out.clear();
+    out.extend(row(RADIUS).iter().map(|value| value * weights[0]));
+    for (distance, weight) in weights.iter().enumerate().skip(1) {
+        let pairs = row(RADIUS - distance).iter().zip(row(RADIUS + distance));
+        for (sum, (above, below)) in out.iter_mut().zip(pairs) {
+            *sum += (above + below) * weight;
+        }
+    }
+}
+
+fn across(row: &[f64], weights: &[f64; RADIUS + 1], out: &mut Vec<f64>) {
+    let length = row.len() - 2 * RADIUS * 3;
+    let shifted = |by: usize| &row[by * 3..][..length];
+    out.clear();
+    out.extend(shifted(RADIUS).iter().map(|value| value * weights[0]));
+    for (distance, weight) in weights.iter().enumerate().skip(1) {
+        let pairs = shifted(RADIUS - distance).iter().zip(shifted(RADIUS + distance));
+        for (sum, (left, right)) in out.iter_mut().zip(pairs) {
+            *sum += (left + right) * weight;
+        }
+    }
+}
+
+fn likeness(means: &[Vec<f64>; 5]) -> f64 {
+    let [a, b, aa, bb, ab] = means.each_ref().map(Vec::as_slice);
+    let one = |at: usize| {
+        let (product, squares) = (a[at] * b[at], a[at] * a[at] + b[at] * b[at]);
+        let (shared, spread) = (ab[at] - product, aa[at] + bb[at] - squares);
+        (2.0 * product + C1) * (2.0 * shared + C2) / ((squares + C1) * (spread + C2))
+    };
+    (0..a.len()).map(one).sum()
+}

@@ -1,0 +1,88 @@
+//! The same MSE and SSIM, and the same resized pictures.
+
+use std::path::Path;
+
+use glasshouse_score::Mode;
+use glasshouse_score::picture::{Picture, lanczos4};
+use glasshouse_score::webcode2m::pixel_scores;
+use serde_json::{Value, json};
+
+use super::oracle::Oracle;
+use super::samples::Dice;
+use super::scores::same;
+
+/// Sizes of pairs: alike, larger, smaller, and at SSIM's limit.
+const SIZES: [[(usize, usize); 2]; 8] = [
+    [(64, 48), (64, 48)],
+    [(90, 70), (40, 31)],
+    [(33, 57), (120, 200)],
+    [(11, 11), (12, 300)],
+    [(10, 40), (10, 40)],
+    [(200, 150), (200, 151)],
+    [(75, 20), (1, 1)],
+    [(130, 97), (13, 500)],
+];
+
+#[test]
+fn pictures_score_the_same() {
+    let Some(mut oracle) = Oracle::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut dice = Dice(7);
+    let mut scored = 0;
+    for round in 0..64 {
+        let [candidate, reference] = SIZES[round % SIZES.len()].map(|(width, height)| {
+            if round % 3 == 0 { noise(width, height, &mut dice) } else { page(width, height, &mut dice) }
+        });
+        let [first, second] =
+            [&candidate, &reference].map(|_| folder.path().join(format!("{}.png", dice.below(usize::MAX))));
+        write(&candidate, &first);
+        write(&reference, &second);
+        let size = [candidate.width(), candidate.height()];
+        let theirs = oracle.ask(&json!({"ask": "resize", "picture": second, "size": size})).unwrap();
+        let resized = lanczos4(&reference, size[0], size[1]).unwrap();
+        assert!(raw(&resized) == theirs, "round {round}: {:?}", SIZES[round % SIZES.len()]);
+        let theirs = oracle.ask(&json!({"ask": "picture_scores", "candidate": first, "reference": second}));
+        let ours = pixel_scores(&reference, &candidate, Mode::Compat).map(|scores| vec![scores.mse, scores.ssim]);
+        scored += usize::from(same(&format!("round {round}"), theirs, ours));
+    }
+    assert_eq!(scored, 56, "pictures narrower than the window have no SSIM");
+}
+
+/// A picture of random pixels.
+fn noise(width: usize, height: usize, dice: &mut Dice) -> Picture {
+    Picture::new(width, height, (0..width * height * 3).map(|_| dice.below(256) as u8).collect()).unwrap()
+}
+
+/// A white picture with a few boxes and a little noise, as screenshots are.
+pub(crate) fn page(width: usize, height: usize, dice: &mut Dice) -> Picture {
+    let mut rgb = vec![255; width * height * 3];
+    for _ in 0..4 {
+        let (left, top) = (dice.below(width), dice.below(height));
+        let (right, bottom) = (left + dice.below(width - left) + 1, top + dice.below(height - top) + 1);
+        let colour = [(); 3].map(|()| dice.below(256) as u8);
+        let noisy = dice.below(2) == 0;
+        for y in top..bottom.min(height) {
+            for x in left..right.min(width) {
+                let light = if noisy { dice.below(30) as u8 } else { 0 };
+                rgb[(y * width + x) * 3..][..3].copy_from_slice(&colour.map(|channel| channel.saturating_add(light)));
+            }
+        }
+    }
+    Picture::new(width, height, rgb).unwrap()
+}
+
+/// Writes `picture` as PNG.
+pub(crate) fn write(picture: &Picture, path: &Path) {
+    let file = std::io::BufWriter::new(std::fs::File::create(path).unwrap());
+    let mut encoder = png::Encoder::new(file, picture.width() as u32, picture.height() as u32);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::Fast);
+    encoder.write_header().unwrap().write_image_data(picture.bytes()).unwrap();
+}
+
+/// A picture as the oracle tells it.
+pub(crate) fn raw(picture: &Picture) -> Value {
+    use base64::Engine;
+    let rgb = base64::engine::general_purpose::STANDARD.encode(picture.bytes());
+    json!({"width": picture.width(), "height": picture.height(), "rgb": rgb})
+}
