@@ -75,4 +75,15 @@ pub enum ScoreError {
         /// The window's side.
         least: usize,
     },
+    /// There are not enough colours to give each text element its own.
+    #[error("{elements} elements hold text; the visual score can tell {most} apart")]
+    TooManyTexts {
+        /// How many there are.
+        elements: usize,
+        /// How many there may be.
+        most: usize,
+    },
+    /// An inline style has a colour at which the published evaluation fails.
+    #[error("the published evaluation fails at the inline style {0:?}")]
+    BadColour(String),
 }

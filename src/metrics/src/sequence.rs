@@ -39,7 +39,11 @@ struct Block {
 impl Matcher {
     /// Makes the second string ready.
     pub fn new(b: &str) -> Self {
-        let b: Vec<char> = b.chars().collect();
+        Self::of(b.chars().collect())
+    }
+
+    /// The same of a string's characters.
+    pub fn of(b: Vec<char>) -> Self {
         let mut places: HashMap<char, Vec<usize>> = HashMap::new();
         for (at, &c) in b.iter().enumerate() {
             places.entry(c).or_default().push(at);

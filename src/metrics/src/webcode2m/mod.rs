@@ -3,6 +3,7 @@
 mod pixels;
 mod prepare;
 mod tree_bleu;
+pub mod visual;
 mod words;
 
 pub use pixels::{PixelScores, pixel_scores};

@@ -17,6 +17,8 @@
 mod html;
 mod numbers;
 mod oracle;
+mod painter;
 mod pictures;
 mod samples;
 mod scores;
+mod visual;

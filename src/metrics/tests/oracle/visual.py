@@ -4,6 +4,8 @@ Written from section 6.2 of the project's reference on WebCode2M, on the package
 it keeps that evaluation's defects.
 """
 
+import functools
+import os
 from collections import Counter
 from difflib import SequenceMatcher
 
@@ -21,6 +23,10 @@ from html_tree import soup_of
 # colormath 3.0 asks NumPy for a function that it no longer has.
 numpy.asscalar = lambda value: value.item()
 
+# The same answers sooner, for the comparison of many pages: nothing is worked out twice, or pixel by pixel. What
+# is measured is never this.
+FAST = bool(os.environ.get("GLASSHOUSE_ORACLE_FAST"))
+
 COLOURED = (
     "p h1 h2 h3 h4 h5 h6 div span a b li table td th button footer header figcaption".split()
 )
@@ -28,6 +34,10 @@ COLOURED = (
 
 def ratio(a, b):
     return SequenceMatcher(None, a, b).ratio()
+
+
+if FAST:
+    ratio = functools.lru_cache(maxsize=None)(ratio)
 
 
 def assignment(cost):
@@ -107,6 +117,10 @@ def _same_but_for_colour(first, second):
     one, two = (Image.open(path).convert("RGB") for path in (first, second))
     if one.size != two.size:
         return None
+    if FAST:
+        before, after = (numpy.asarray(picture).astype(int) for picture in (one, two))
+        found = numpy.ascontiguousarray(numpy.argwhere((abs((before + 50) % 256 - after) <= 8).all(axis=2)))
+        return found if len(found) else None
     before, after = one.load(), two.load()
     found = []
     for x in range(one.size[0]):
@@ -139,7 +153,8 @@ def _find_blocks(original, first, texts, changed):
             continue
         (top, left), (bottom, right) = pixels.min(axis=0), pixels.max(axis=0)
         seen = numpy.array(Image.open(original).convert("RGB"))
-        mean = numpy.mean([seen[y, x] for y, x in pixels], axis=0).astype(int)
+        there = seen[tuple(pixels.T)] if FAST else [seen[y, x] for y, x in pixels]
+        mean = numpy.mean(there, axis=0).astype(int)
         box = (left / width, top / height, (right - left + 1) / width, (bottom - top + 1) / height)
         blocks.append({"text": text.lower(), "bbox": box, "color": tuple(mean)})
     return blocks
@@ -177,7 +192,7 @@ def _plain(blocks):
 
 
 def blocks(page, original, first, second):
-    return _plain(find_blocks(page, original, first, second))
+    return _plain(by_box(find_blocks(page, original, first, second)))
 
 
 # --- matching --------------------------------------------------------------------------------------------------
@@ -185,6 +200,8 @@ def blocks(page, original, first, second):
 
 def _costs(one, two, bonus):
     costs = numpy.array([[-ratio(a["text"], b["text"]) for b in two] for a in one], dtype=float)
+    if FAST and bonus == 0.0:
+        return costs
     adjusted = costs.copy()
     rows, columns = costs.shape
     for i in range(rows):
