@@ -14,6 +14,7 @@ mod error;
 pub mod html;
 mod mode;
 pub mod picture;
+pub mod pixels;
 pub mod sequence;
 pub mod webcode2m;
 

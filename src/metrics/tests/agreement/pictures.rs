@@ -4,10 +4,12 @@ use std::path::Path;
 
 use glasshouse_score::Mode;
 use glasshouse_score::picture::{Picture, lanczos4};
+use glasshouse_score::pixels::{Tolerance, compare};
 use glasshouse_score::webcode2m::pixel_scores;
 use serde_json::{Value, json};
 
 use super::oracle::Oracle;
+use super::painter::paint;
 use super::samples::Dice;
 use super::scores::same;
 
@@ -46,6 +48,53 @@ fn pictures_score_the_same() {
         scored += usize::from(same(&format!("round {round}"), theirs, ours));
     }
     assert_eq!(scored, 56, "pictures narrower than the window have no SSIM");
+}
+
+#[test]
+fn captures_differ_in_as_many_pixels() {
+    let Some(mut oracle) = Oracle::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["one.png", "other.png"].map(|name| folder.path().join(name));
+    let mut dice = Dice(11);
+    let (mut smoothing, mut different) = (0, 0);
+    for round in 0..60 {
+        let one = if round % 4 == 0 { noise(17, 9, &mut dice) } else { paint(&letters(&mut dice)) };
+        let other = altered(&one, &mut dice);
+        write(&one, &files[0]);
+        write(&other, &files[1]);
+        for (threshold, count_smoothing) in [(0.0, false), (0.1, false), (0.1, true), (0.35, false)] {
+            let question = json!({
+                "ask": "different", "one": files[0], "other": files[1], "threshold": threshold,
+                "smoothing": count_smoothing,
+            });
+            let theirs = oracle.ask(&question).unwrap();
+            let ours = compare(&one, &other, Tolerance { threshold, count_smoothing }).pixels.unwrap();
+            assert_eq!(json!(ours.different), theirs, "round {round}, {threshold}, {count_smoothing}");
+            smoothing += ours.smoothing;
+            different += ours.different;
+        }
+    }
+    assert!(smoothing > 100 && different > 1000, "{smoothing} {different}");
+}
+
+fn letters(dice: &mut Dice) -> String {
+    let word = |dice: &mut Dice| (0..6).map(|_| char::from(b'a' + dice.below(26) as u8)).collect::<String>();
+    format!("<body><p style='color: #{:06x}'>{} {}", dice.below(1 << 24), word(dice), word(dice))
+}
+
+/// `picture` moved a little, or with other pixels here and there.
+fn altered(picture: &Picture, dice: &mut Dice) -> Picture {
+    let mut rgb = picture.bytes().to_vec();
+    match dice.below(3) {
+        0 => rgb.rotate_right(3),
+        1 => rgb.iter_mut().for_each(|channel| *channel = channel.saturating_add(20)),
+        _ => {}
+    }
+    for _ in 0..dice.below(200) {
+        let at = dice.below(rgb.len());
+        rgb[at] = dice.below(256) as u8;
+    }
+    Picture::new(picture.width(), picture.height(), rgb).unwrap()
 }
 
 /// A picture of random pixels.

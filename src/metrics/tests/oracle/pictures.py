@@ -8,6 +8,7 @@ import base64
 import cv2
 import numpy
 from PIL import Image
+from pixelmatch import pixelmatch
 from skimage.metrics import structural_similarity
 
 
@@ -62,3 +63,11 @@ def masked(path, boxes):
         "painted": _raw(painted),
         "square": {"width": side, "height": side, "rgb": base64.b64encode(square.tobytes()).decode()},
     }
+
+
+def different(one, other, threshold, smoothing):
+    """Pixels that differ, as pixelmatch counts them."""
+    pictures = [Image.open(path).convert("RGBA") for path in (one, other)]
+    width, height = pictures[0].size
+    data = [list(picture.tobytes()) for picture in pictures]
+    return pixelmatch(*data, width, height, threshold=threshold, includeAA=smoothing)

@@ -20,6 +20,7 @@ ANSWERS = {
     "css_colour": lambda q: visual.css_colour(q["text"]),
     "picture_scores": lambda q: pictures.scores(q["candidate"], q["reference"]),
     "resize": lambda q: pictures.resize(q["picture"], q["size"]),
+    "different": lambda q: pictures.different(q["one"], q["other"], q["threshold"], q["smoothing"]),
     "masked": lambda q: pictures.masked(q["picture"], q["boxes"]),
     "colouring": lambda q: visual.colouring(q["text"], q["offset"]),
     "blocks": lambda q: visual.blocks(q["page"], q["original"], q["first"], q["second"]),
