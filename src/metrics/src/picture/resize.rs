@@ -32,6 +32,7 @@ pub fn lanczos4(picture: &Picture, width: usize, height: usize) -> Result<Pictur
     let down = taps(picture.height(), height);
     // Rows that were stretched already, by their number; a target row needs eight of them.
     let mut rows: Vec<(usize, Vec<i32>)> = vec![(usize::MAX, vec![0; width * 3]); TAPS];
+    let mut sums = vec![0; width * 3];
     let mut out = Vec::with_capacity(bytes);
     for tap in &down {
         for &place in &tap.places {
@@ -41,21 +42,29 @@ pub fn lanczos4(picture: &Picture, width: usize, height: usize) -> Result<Pictur
                 stretch(picture.row(place), &across, &mut kept.1);
             }
         }
-        let sources = tap.places.map(|place| rows[place % TAPS].1.as_slice());
-        out.extend((0..width * 3).map(|at| {
-            let sum: i32 = sources.iter().zip(tap.weights).map(|(row, weight)| row[at] * weight).sum();
-            ((sum + (1 << (SHIFT - 1))) >> SHIFT).clamp(0, 255) as u8
-        }));
+        sums.fill(1 << (SHIFT - 1));
+        for (place, weight) in tap.places.into_iter().zip(tap.weights).filter(|(_, weight)| *weight != 0) {
+            let row = &rows[place % TAPS].1;
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value * weight);
+        }
+        out.extend(sums.iter().map(|sum| (sum >> SHIFT).clamp(0, 255) as u8));
     }
     Picture::new(width, height, out)
 }
 
 fn stretch(row: &[u8], across: &[Tap], out: &mut [i32]) {
+    if row.len() == out.len() {
+        // No stretching: all the weight is on the pixel itself.
+        out.iter_mut().zip(row).for_each(|(out, &value)| *out = i32::from(value) * SCALE as i32);
+        return;
+    }
     for (pixel, tap) in out.chunks_exact_mut(3).zip(across) {
-        for (channel, value) in pixel.iter_mut().enumerate() {
-            let each = tap.places.iter().zip(tap.weights);
-            *value = each.map(|(&place, weight)| i32::from(row[place * 3 + channel]) * weight).sum();
+        let mut sums = [0; 3];
+        for (&place, weight) in tap.places.iter().zip(tap.weights) {
+            let source = &row[place * 3..place * 3 + 3];
+            sums.iter_mut().zip(source).for_each(|(sum, &value)| *sum += i32::from(value) * weight);
         }
+        pixel.copy_from_slice(&sums);
     }
 }
 

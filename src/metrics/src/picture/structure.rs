@@ -54,31 +54,10 @@ pub fn ssim(one: &Picture, other: &Picture) -> Result<f64, ScoreError> {
 /// What is known of one square of both pictures.
 #[derive(Clone, Copy)]
 struct Block {
+    /// Whether both pictures are the same there.
     equal: bool,
-    low: [[u8; 3]; 2],
-    high: [[u8; 3]; 2],
-}
-
-impl Block {
-    const EMPTY: Block = Block { equal: true, low: [[255; 3]; 2], high: [[0; 3]; 2] };
-
-    fn add_pixel(&mut self, side: usize, pixel: [u8; 3]) {
-        let (low, high) = (&mut self.low[side], &mut self.high[side]);
-        for (channel, value) in pixel.into_iter().enumerate() {
-            low[channel] = low[channel].min(value);
-            high[channel] = high[channel].max(value);
-        }
-    }
-
-    fn add(&mut self, other: &Block) {
-        self.equal &= other.equal;
-        for side in 0..2 {
-            for channel in 0..3 {
-                self.low[side][channel] = self.low[side][channel].min(other.low[side][channel]);
-                self.high[side][channel] = self.high[side][channel].max(other.high[side][channel]);
-            }
-        }
-    }
+    /// The one colour that each picture has there, if it has one.
+    colours: [Option<[u8; 3]>; 2],
 }
 
 struct Blocks {
@@ -89,17 +68,18 @@ struct Blocks {
 impl Blocks {
     fn new(one: &Picture, other: &Picture) -> Self {
         let across = one.width().div_ceil(BLOCK);
-        let mut blocks = vec![Block::EMPTY; across * one.height().div_ceil(BLOCK)];
+        let mut blocks = Vec::with_capacity(across * one.height().div_ceil(BLOCK));
         for y in 0..one.height() {
-            let blocks = &mut blocks[y / BLOCK * across..][..across];
             let sides = one.row(y).chunks(3 * BLOCK).zip(other.row(y).chunks(3 * BLOCK));
-            for (block, (a, b)) in blocks.iter_mut().zip(sides) {
-                block.equal &= a == b;
-                for (side, pixels) in [a, b].into_iter().enumerate() {
-                    for pixel in pixels.chunks_exact(3) {
-                        let pixel = [pixel[0], pixel[1], pixel[2]];
-                        block.add_pixel(side, pixel);
-                    }
+            if y % BLOCK == 0 {
+                blocks.extend(sides.map(|(a, b)| Block { equal: a == b, colours: [colour(a), colour(b)] }));
+                continue;
+            }
+            let start = y / BLOCK * across;
+            for (block, (a, b)) in blocks[start..].iter_mut().zip(sides) {
+                block.equal = block.equal && a == b;
+                for (known, pixels) in block.colours.iter_mut().zip([a, b]) {
+                    *known = known.filter(|known| pixels[..3] == known[..] && colour(pixels).is_some());
                 }
             }
         }
@@ -111,19 +91,28 @@ impl Blocks {
     fn plain(&self, left: usize, top: usize) -> Option<f64> {
         let seen = (TILE + 2 * RADIUS).div_ceil(BLOCK);
         let (x, y) = (left / BLOCK, top / BLOCK);
-        let mut all = Block::EMPTY;
-        for row in self.blocks.chunks_exact(self.across).skip(y).take(seen) {
-            row[x..(x + seen).min(self.across)].iter().for_each(|block| all.add(block));
-        }
-        if all.equal {
+        let rows = self.blocks.chunks_exact(self.across).skip(y).take(seen);
+        let mut all = rows.flat_map(|row| &row[x..(x + seen).min(self.across)]);
+        let first = *all.clone().next()?;
+        if all.clone().all(|block| block.equal) {
             return Some(3.0);
         }
-        let level = |channel: usize| {
-            let [a, b] = all.low.map(|low| f64::from(low[channel]));
+        let [Some(a), Some(b)] = first.colours else { return None };
+        if !all.all(|block| block.colours == first.colours) {
+            return None;
+        }
+        let level = |(a, b): (u8, u8)| {
+            let (a, b) = (f64::from(a), f64::from(b));
             (2.0 * a * b + C1) / (a * a + b * b + C1)
         };
-        (all.low == all.high).then(|| (0..3).map(level).sum())
+        Some(a.into_iter().zip(b).map(level).sum())
     }
+}
+
+/// The colour of `pixels`, if they have one.
+fn colour(pixels: &[u8]) -> Option<[u8; 3]> {
+    let first = [pixels[0], pixels[1], pixels[2]];
+    (pixels[3..] == pixels[..pixels.len() - 3]).then_some(first)
 }
 
 /// The windows over a run of tiles. Rows hold three channels side by side, as the pictures do.
