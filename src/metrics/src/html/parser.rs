@@ -9,7 +9,7 @@ use super::tree::{TextKind, Tree};
 use crate::ScoreError;
 
 /// Bytes that may be looked at in vain. A text of unclosed tags alone makes the reference take quadratic time.
-const MOST_WASTE: usize = 1 << 30;
+const MOST_WASTE: usize = 1 << 28;
 
 /// What became of a construct.
 enum Step {
@@ -26,6 +26,8 @@ pub(super) struct Parser<'a> {
     builder: Builder,
     /// The element whose content is raw: "script" or "style".
     raw: Option<&'static str>,
+    /// Where the last `>` is.
+    last_close: usize,
     /// Constructs that are not closed by the end of the text: not looked for again.
     no_comment_end: bool,
     no_section_end: [bool; 2],
@@ -39,6 +41,7 @@ impl<'a> Parser<'a> {
             attributes: Attributes::new(text),
             builder: Builder::default(),
             raw: None,
+            last_close: text.rfind('>').unwrap_or(0),
             no_comment_end: false,
             no_section_end: [false; 2],
             waste: 0,
@@ -110,10 +113,16 @@ impl<'a> Parser<'a> {
 
     /// At the end, an incomplete construct is text up to the next `>`, or else the next `<`, or else one character.
     fn give_up(&mut self, at: usize) -> usize {
-        let find = |mark| self.text[at + 1..].find(mark).map(|found| at + 1 + found);
-        let next = find('>').map(|found| found + 1).or_else(|| find('<')).unwrap_or(at + 1);
+        let open = || self.text[at + 1..].find('<').map(|found| at + 1 + found);
+        let next = self.close_from(at + 1).map(|close| close + 1).or_else(open).unwrap_or(at + 1);
         self.builder.data(&self.text[at..next]);
         next
+    }
+
+    /// The first `>` at or after `at`.
+    fn close_from(&self, at: usize) -> Option<usize> {
+        let may = at <= self.last_close;
+        may.then(|| self.text[at..].find('>').map(|found| at + found))?
     }
 
     fn start_tag(&mut self, at: usize) -> Result<Step, ScoreError> {
@@ -166,7 +175,7 @@ impl<'a> Parser<'a> {
 
     fn end_tag(&mut self, at: usize) -> Step {
         let text = self.text;
-        let Some(close) = text[at + 1..].find('>').map(|found| at + 1 + found) else { return Step::Incomplete };
+        let Some(close) = self.close_from(at + 1) else { return Step::Incomplete };
         let strict = strict_end_tag(text, at).map(str::to_lowercase);
         if let Some(raw) = self.raw
             && strict.as_deref() != Some(raw)
@@ -183,7 +192,7 @@ impl<'a> Parser<'a> {
             Some(name_end) => {
                 self.builder.end(&text[at + 2..name_end].to_lowercase());
                 let after = skip_to_attribute(text, name_end);
-                Step::To(text[after..].find('>').map_or(close, |found| after + found) + 1)
+                Step::To(self.close_from(after).unwrap_or(close) + 1)
             }
             None if text[at..].starts_with("</>") => Step::To(at + 3),
             None => self.bogus_comment(at),
@@ -219,12 +228,12 @@ impl<'a> Parser<'a> {
     /// in it are left out.
     fn up_to_close(&mut self, at: usize, kind: TextKind, dropped: usize) -> Step {
         let inside = at + 2;
-        match self.text[inside..].find('>') {
-            Some(length) => {
-                let data = &self.text[inside..inside + length];
+        match self.close_from(inside) {
+            Some(close) => {
+                let data = &self.text[inside..close];
                 let start = data.char_indices().nth(dropped).map_or(data.len(), |(start, _)| start);
                 self.builder.special(&data[start..], kind);
-                Step::To(inside + length + 1)
+                Step::To(close + 1)
             }
             None => Step::Incomplete,
         }

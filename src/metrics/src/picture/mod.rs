@@ -1,8 +1,12 @@
 //! Pictures and what their pixels say of each other.
 
+mod inpaint;
+mod pillow;
 mod resize;
 mod structure;
 
+pub use inpaint::inpaint;
+pub use pillow::pillow_lanczos;
 pub use resize::lanczos4;
 pub use structure::ssim;
 

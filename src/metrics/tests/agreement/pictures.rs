@@ -5,7 +5,8 @@ use std::path::Path;
 use glasshouse_score::Mode;
 use glasshouse_score::picture::{Picture, lanczos4};
 use glasshouse_score::pixels::{Tolerance, compare};
-use glasshouse_score::webcode2m::pixel_scores;
+use glasshouse_score::webcode2m::visual::Block;
+use glasshouse_score::webcode2m::{masked, pixel_scores};
 use serde_json::{Value, json};
 
 use super::oracle::Oracle;
@@ -75,6 +76,29 @@ fn captures_differ_in_as_many_pixels() {
         }
     }
     assert!(smoothing > 100 && different > 1000, "{smoothing} {different}");
+}
+
+#[test]
+fn what_clip_is_shown_is_the_same() {
+    let Some(mut oracle) = Oracle::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("picture.png");
+    let mut dice = Dice(12);
+    for round in 0..40 {
+        let (width, height) = [(40, 60), (64, 31), (150, 149), (33, 33)][round % 4];
+        let picture = if round % 5 == 0 { noise(width, height, &mut dice) } else { page(width, height, &mut dice) };
+        write(&picture, &file);
+        let blocks: Vec<Block> = (0..dice.below(5))
+            .map(|_| {
+                let mut share = |most: usize| dice.below(most) as f64 / 100.0;
+                Block { text: String::new(), bounds: [share(100), share(100), share(40), share(40)], colour: [0.0; 3] }
+            })
+            .collect();
+        let boxes: Vec<[f64; 4]> = blocks.iter().map(|block| block.bounds).collect();
+        let theirs = oracle.ask(&json!({"ask": "masked", "picture": file, "boxes": boxes})).unwrap();
+        let ours = raw(&masked(&picture, &blocks).unwrap());
+        assert!(ours == theirs["square"], "round {round}: {width} x {height}, {boxes:?}");
+    }
 }
 
 fn letters(dice: &mut Dice) -> String {
