@@ -1,7 +1,7 @@
 """Runs many scripts from one warm interpreter: `batch.py MODE ROOT < paths`, one fork and folder each.
 
 Modes: `plain` (no hooks), `after` (no hooks, a PNG with the same arguments after each save), `instead` (a PNG
-instead of each save), `hooked`, `forked` (hooked, never drawing in the script's own process). Prints one line
+instead of each save), `hooked`, `forked` (hooked, never drawing in the script's own process), both quickened. Prints one line
 `name seconds status` per script.
 """
 
@@ -12,6 +12,7 @@ import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "driver"))
 import glasshouse_capture  # noqa: E402
+import glasshouse_quicken  # noqa: E402
 
 MODE, ROOT = sys.argv[1:3]
 HOOKED = MODE in ("hooked", "forked")
@@ -41,6 +42,8 @@ def prepare():
     import mpl_toolkits.mplot3d  # noqa: F401
     import networkx, pandas, scipy.stats, seaborn  # noqa: E401, F401
 
+    if HOOKED:
+        glasshouse_quicken.install()
     if HOOKED or os.environ.get("WARM_ALL"):
         glasshouse_capture.warm()
     if MODE in ("after", "instead"):

@@ -1,7 +1,7 @@
 """Runs scripts as the driver does: `hooked.py MODE` answers requests on standard input with a fork each.
 
 Modes: `plain` (pyplot imported, no hooks), `tail`, `forked` (never draws in the script's process), `warm` (as
-`tail`, after `warm()`). A request is one JSON line {"folder", "environment"}; the script is main.py in the folder,
+`tail`, quickened and after `warm()`). A request is one JSON line {"folder", "environment"}; the script is main.py in the folder,
 its output goes to the files `.stdout` and `.stderr` there. The answer is the exit status.
 With `hooked.py --once FOLDER` the hooks are armed before matplotlib is imported, in this very process.
 """
@@ -13,9 +13,11 @@ import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "driver"))
 import glasshouse_capture  # noqa: E402
+import glasshouse_quicken  # noqa: E402
 
 sys.path.pop(0)
-OWN = (os.path.dirname(os.path.abspath(glasshouse_capture.__file__)), os.path.abspath(__file__))
+OWN = (*(os.path.dirname(os.path.abspath(module.__file__)) for module in (glasshouse_capture, glasshouse_quicken)),
+       os.path.abspath(__file__))
 
 
 def run(folder, mode):
@@ -51,6 +53,7 @@ def serve(mode):
     import matplotlib.pyplot  # noqa: F401
 
     if mode == "warm":
+        glasshouse_quicken.install()
         glasshouse_capture.warm()
     for line in sys.stdin:
         request = json.loads(line)

@@ -24,20 +24,23 @@ _LEAVES = {
 _MOST_ARTISTS = 5000
 
 
+_spared = []  # the figure whose idle draws are left out
+
+
 @contextlib.contextmanager
 def without_the_idle_pass(figure):
     """Leave out draws of `figure` in which drawing is switched off."""
-    draw = figure.draw
-
-    def draw_visibly(renderer):
-        if "draw_path" not in vars(renderer):  # where matplotlib puts the method that draws nothing
-            draw(renderer)
-
-    figure.draw = draw_visibly
+    _spared.append(figure)
     try:
         yield
     finally:
-        del figure.draw
+        _spared.pop()
+
+
+def spares(figure, renderer):
+    """Whether this draw of `figure` is an idle one that is to be left out; asked by the wrapper of `Figure.draw`."""
+    # Matplotlib switches drawing off by methods on the renderer itself.
+    return bool(_spared) and figure is _spared[-1] and "draw_path" in vars(renderer)
 
 
 def is_settled(figure):

@@ -7,7 +7,7 @@ module's globals therefore carry a name inside matplotlib, so that the warning n
 import functools
 import sys
 
-from . import capture, state
+from . import capture, settled, state
 
 __name__ = "matplotlib._glasshouse_capture"  # see above; the import system goes by __spec__
 
@@ -40,16 +40,18 @@ def _saving(original, call, positional):
 
 
 def _drawing(original):
-    """Wrap `Figure.draw`: what a draw marks as stale is no change made by the script."""
+    """Wrap `Figure.draw`: what a draw marks as stale is no change made by the script; idle draws may be left out."""
 
     @functools.wraps(original)
-    def draw(self, *args, **kwargs):
+    def draw(self, renderer):
         session = state.session
         if session is None:
-            return original(self, *args, **kwargs)
+            return original(self, renderer)
+        if settled.spares(self, renderer):
+            return None
         session.quiet += 1
         try:
-            return original(self, *args, **kwargs)
+            return original(self, renderer)
         finally:
             session.quiet -= 1
 

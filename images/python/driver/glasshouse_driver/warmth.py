@@ -4,6 +4,7 @@ import importlib
 import sys
 
 import glasshouse_capture
+import glasshouse_quicken
 
 # Modules that a library loads only when it is first used; by the library that brings them.
 LATE = {
@@ -30,6 +31,7 @@ def load(modules):
     glasshouse_capture.install()
     # Once on the way from the base: a zygote that grew from a warm one is warm.
     if "matplotlib.pyplot" in sys.modules and not warmed:
+        glasshouse_quicken.install()
         glasshouse_capture.warm()
     return spoiled
 
