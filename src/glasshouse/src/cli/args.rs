@@ -6,6 +6,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_dataset::Shard;
 
+use super::score::{DECODE_HELPER, ScoreArgs};
 use crate::report::THUMBNAIL_HELPER;
 
 /// Runs code that a model wrote, behind glass: nothing gets out, and everything it draws can be seen.
@@ -43,12 +44,17 @@ pub enum Command {
     Images(ImagesArgs),
     /// Shows and checks policies.
     Policy(PolicyArgs),
+    /// Compares pages or captures with a reference.
+    Score(ScoreArgs),
     /// The confined helper that decodes pictures; started by the other commands.
     #[command(hide = true)]
     CheckHelper,
     /// The confined helper that makes thumbnails; started by `report`.
     #[command(hide = true, name = THUMBNAIL_HELPER)]
     ThumbnailHelper,
+    /// The confined helper that decodes pictures to be compared; started by `score`.
+    #[command(hide = true, name = DECODE_HELPER)]
+    DecodeHelper,
 }
 
 /// What decides how jobs run; shared by the commands that run any.

@@ -12,6 +12,7 @@ mod policy;
 mod report;
 mod run;
 mod save;
+mod score;
 mod setup;
 
 use std::process::ExitCode;
@@ -36,8 +37,10 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Images(args) => images::images(&args),
         Command::Policy(args) => policy::policy(&args),
+        Command::Score(args) => score::score(&args),
         Command::CheckHelper => return glasshouse_capture::helper::main(),
         Command::ThumbnailHelper => return crate::report::thumbnail_helper(),
+        Command::DecodeHelper => return score::decode_helper(),
     };
     match done {
         Ok(code) => ExitCode::from(code),
