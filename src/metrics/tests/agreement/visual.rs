@@ -7,7 +7,7 @@ use glasshouse_score::picture::Picture;
 use glasshouse_score::webcode2m::visual::{
     Block, MOST_COLOURS, NoBlocks, Renders, SHIFT, Visual, colouring, compare, declared_colour, find_blocks,
 };
-use glasshouse_score::webcode2m::{prepare, universal_newlines};
+use glasshouse_score::webcode2m::{pixel_scores, prepare, universal_newlines};
 use glasshouse_score::{Mode, ScoreError};
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use super::oracle::Oracle;
 use super::painter::paint;
 use super::pictures::write;
 use super::samples::{self, Dice};
-use super::scores::CLOSE;
+use super::scores::{CLOSE, same};
 
 #[test]
 fn colours_are_read_the_same() {
@@ -148,20 +148,27 @@ fn real_pages_look_the_same() {
     let (Some(pages), Some(mut oracle)) = (samples::real(), Oracle::start_fast()) else { return };
     let studio = Studio::new();
     let mut dice = Dice(10);
-    let blocks: Vec<[Found; 2]> = pages
-        .iter()
-        .map(|(task, model, page)| find(&mut oracle, &format!("{model}/{task}"), &studio.both_sides(page, &mut dice)))
-        .collect();
+    let shots: Vec<[Shot; 2]> = pages.iter().map(|(_, _, page)| studio.both_sides(page, &mut dice)).collect();
+    let blocks: Vec<[Found; 2]> =
+        shots.iter().zip(&pages).map(|(sides, (task, ..))| find(&mut oracle, task, sides)).collect();
     let mut tally = Tally::default();
-    for (one, (task, model, _)) in blocks.iter().zip(&pages) {
-        for (two, (other_task, other, _)) in blocks.iter().zip(&pages) {
+    for (one, (task, model, _)) in pages.iter().enumerate() {
+        for (two, (other_task, other, _)) in pages.iter().enumerate() {
             if task == other_task && model != other {
-                check(&mut oracle, &format!("{task}: {model} <- {other}"), &one[0], &two[1], &mut tally);
+                let name = format!("{task}: {model} <- {other}");
+                check(&mut oracle, &name, &blocks[one][0], &blocks[two][1], &mut tally);
+                check_pixels(&mut oracle, &name, &shots[one][0], &shots[two][1]);
             }
         }
     }
-    println!("pairs of real pages: the visual score's parts agree, {tally:?}");
+    println!("pairs of real pages: the visual score's parts, MSE and SSIM agree, {tally:?}");
     assert!(tally.matched > 0, "{tally:?}");
+}
+
+fn check_pixels(oracle: &mut Oracle, name: &str, reference: &Shot, candidate: &Shot) {
+    let question = json!({"ask": "picture_scores", "candidate": candidate.files[0], "reference": reference.files[0]});
+    let ours = pixel_scores(&reference.pictures[0], &candidate.pictures[0], Mode::Compat);
+    assert!(same(name, oracle.ask(&question), ours.map(|scores| vec![scores.mse, scores.ssim])), "{name}");
 }
 
 /// A page and its three pictures, which lie in files as well.

@@ -112,7 +112,9 @@ mod tests {
             let pair = folder.path().join(name);
             fs::create_dir(&pair).unwrap();
             for (file, text) in [("answer.html", answer), ("prediction.html", prediction)] {
-                text.map(|text| fs::write(pair.join(file), text).unwrap());
+                if let Some(text) = text {
+                    fs::write(pair.join(file), text).unwrap();
+                }
             }
         }
         fs::write(folder.path().join("time.csv"), "").unwrap();
