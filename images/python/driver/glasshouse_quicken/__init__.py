@@ -17,8 +17,8 @@ def install():
     matplotlib = sys.modules.get("matplotlib")
     if _installed or matplotlib is None or matplotlib.__version__ != PROVEN:
         return
-    from . import glyphs, idle, layouts, passes, projections, shortcuts, ticks
+    from . import boxes, glyphs, idle, layouts, passes, projections, properties, shortcuts, ticks
 
-    for module in (shortcuts, glyphs, layouts, ticks, idle, projections, passes):
+    for module in (shortcuts, properties, boxes, glyphs, layouts, ticks, idle, projections, passes):
         module.install()
         _installed.append(module)

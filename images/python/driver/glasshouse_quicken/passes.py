@@ -1,12 +1,10 @@
 """The stretches in which nothing can change a figure but Matplotlib itself.
 
 A pass is one save, draw, measurement or `tight_layout` of a steady figure (`steady.py`). Whoever remembers something
-for its length asks `under_way()`. The search for garbage waits until the end of the pass, as some hundred searches
-find nothing that one after it does not.
+for its length asks `under_way()`.
 """
 
 import functools
-import gc
 import io
 import os
 
@@ -72,14 +70,9 @@ def _pass(original, figure_of):
             return original(*args, **kwargs)
         # A figure that is not steady has a pass too, an empty one, so that it is looked at only once.
         _current.append(Pass(steady.axis_objects(figure)))
-        pause = _current[0].is_steady and gc.isenabled()
-        if pause:
-            gc.disable()
         try:
             return original(*args, **kwargs)
         finally:
             _current.clear()
-            if pause:
-                gc.enable()
 
     return wrapper
