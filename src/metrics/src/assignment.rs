@@ -55,12 +55,85 @@ struct Solver<'a> {
     column_prices: Vec<f64>,
     column_of: Vec<Option<usize>>,
     row_of: Vec<Option<usize>>,
-    /// Of the search at hand: the cheapest way to each column and the row that it comes from.
-    shortest: Vec<f64>,
+    search: Search,
+}
+
+/// One search for the cheapest way to a free column. All columns are looked at in one sweep without branches; those
+/// that were reached take no part in it, since their prices and distances are infinite here.
+struct Search {
+    /// The cheapest way to each column so far; infinite once it is reached.
+    distances: Vec<f64>,
+    /// The price of each column; minus infinity once it is reached.
+    prices: Vec<f64>,
+    /// The row that the cheapest way to each column comes from.
     from: Vec<usize>,
-    seen_rows: Vec<bool>,
-    seen_columns: Vec<bool>,
+    /// The columns that are left, in SciPy's order, on which it depends which of equal ones is taken.
     remaining: Vec<usize>,
+    /// Where in `remaining` each column is.
+    places: Vec<usize>,
+    /// The columns that were reached, with their distance.
+    columns: Vec<(usize, f64)>,
+}
+
+impl Search {
+    fn new(columns: usize) -> Self {
+        Search {
+            distances: vec![0.0; columns],
+            prices: vec![0.0; columns],
+            from: vec![0; columns],
+            remaining: Vec::with_capacity(columns),
+            places: vec![0; columns],
+            columns: Vec::new(),
+        }
+    }
+
+    fn reset(&mut self, prices: &[f64]) {
+        self.distances.fill(f64::INFINITY);
+        self.prices.copy_from_slice(prices);
+        self.remaining.clear();
+        // Reversed, so that a constant matrix gives the identity.
+        self.remaining.extend((0..prices.len()).rev());
+        for (place, &column) in self.remaining.iter().enumerate() {
+            self.places[column] = place;
+        }
+        self.columns.clear();
+    }
+
+    /// Takes the ways over `row`, reached at `price`, into account; gives the least distance of all columns.
+    fn sweep(&mut self, row: usize, price: f64, row_price: f64, costs: &[f64]) -> f64 {
+        let mut lowest = f64::INFINITY;
+        let columns = self.distances.iter_mut().zip(&mut self.from).zip(self.prices.iter().zip(costs));
+        for ((distance, from), (column_price, cost)) in columns {
+            let reach = price + cost - row_price - column_price;
+            let better = reach < *distance;
+            *distance = if better { reach } else { *distance };
+            *from = if better { row } else { *from };
+            lowest = if *distance < lowest { *distance } else { lowest };
+        }
+        lowest
+    }
+
+    /// Of the columns at distance `lowest` the last free one, or else the first.
+    fn nearest(&self, lowest: f64, row_of: &[Option<usize>]) -> Option<usize> {
+        let at_lowest = self.distances.iter().enumerate().filter(|(_, distance)| **distance == lowest);
+        let ranked = at_lowest.map(|(column, _)| match row_of[column] {
+            None => ((1, self.places[column]), column),
+            Some(_) => ((0, self.places.len() - self.places[column]), column),
+        });
+        ranked.max().map(|(_, column)| column)
+    }
+
+    /// Marks a column as reached.
+    fn reach(&mut self, column: usize) {
+        self.columns.push((column, self.distances[column]));
+        self.distances[column] = f64::INFINITY;
+        self.prices[column] = f64::NEG_INFINITY;
+        let place = self.places[column];
+        self.remaining.swap_remove(place);
+        if let Some(&moved) = self.remaining.get(place) {
+            self.places[moved] = place;
+        }
+    }
 }
 
 impl<'a> Solver<'a> {
@@ -73,14 +146,10 @@ impl<'a> Solver<'a> {
             column_prices: vec![0.0; columns],
             column_of: vec![None; rows],
             row_of: vec![None; columns],
-            shortest: vec![0.0; columns],
-            from: vec![0; columns],
-            seen_rows: vec![false; rows],
-            seen_columns: vec![false; columns],
-            remaining: Vec::with_capacity(columns),
+            search: Search::new(columns),
         };
         for row in 0..rows {
-            if let Some((end, price)) = solver.search(row) {
+            if let Some((end, price)) = solver.find(row) {
                 solver.settle(row, price);
                 solver.augment(row, end);
             }
@@ -89,34 +158,18 @@ impl<'a> Solver<'a> {
     }
 
     /// The cheapest way from `start` to a free column, and its price.
-    fn search(&mut self, start: usize) -> Option<(usize, f64)> {
-        self.remaining.clear();
-        // Reversed, so that a constant matrix gives the identity.
-        self.remaining.extend((0..self.costs.columns).rev());
-        self.seen_rows.fill(false);
-        self.seen_columns.fill(false);
-        self.shortest.fill(f64::INFINITY);
+    fn find(&mut self, start: usize) -> Option<(usize, f64)> {
+        let search = &mut self.search;
+        search.reset(&self.column_prices);
         let (mut row, mut price) = (start, 0.0);
         loop {
-            self.seen_rows[row] = true;
-            let (mut next, mut lowest) = (None, f64::INFINITY);
             let costs = &self.costs.values[row * self.costs.columns..][..self.costs.columns];
-            for (at, &column) in self.remaining.iter().enumerate() {
-                let reach = price + costs[column] - self.row_prices[row] - self.column_prices[column];
-                if reach < self.shortest[column] {
-                    self.from[column] = row;
-                    self.shortest[column] = reach;
-                }
-                let shortest = self.shortest[column];
-                // Of equal ones a free column is taken.
-                if shortest < lowest || (shortest == lowest && self.row_of[column].is_none()) {
-                    (next, lowest) = (Some(at), shortest);
-                }
+            price = search.sweep(row, price, self.row_prices[row], costs);
+            if price == f64::INFINITY {
+                return None;
             }
-            let at = next.filter(|_| lowest < f64::INFINITY)?;
-            price = lowest;
-            let column = self.remaining.swap_remove(at);
-            self.seen_columns[column] = true;
+            let column = search.nearest(price, &self.row_of)?;
+            search.reach(column);
             match self.row_of[column] {
                 None => return Some((column, price)),
                 Some(taken) => row = taken,
@@ -126,20 +179,18 @@ impl<'a> Solver<'a> {
 
     fn settle(&mut self, start: usize, price: f64) {
         self.row_prices[start] += price;
-        for row in (0..self.costs.rows).filter(|&row| row != start && self.seen_rows[row]) {
-            if let Some(column) = self.column_of[row] {
-                self.row_prices[row] += price - self.shortest[column];
+        for &(column, distance) in &self.search.columns {
+            if let Some(row) = self.row_of[column] {
+                self.row_prices[row] += price - distance;
             }
-        }
-        for column in (0..self.costs.columns).filter(|&column| self.seen_columns[column]) {
-            self.column_prices[column] -= price - self.shortest[column];
+            self.column_prices[column] -= price - distance;
         }
     }
 
     fn augment(&mut self, start: usize, end: usize) {
         let mut column = end;
         loop {
-            let row = self.from[column];
+            let row = self.search.from[column];
             self.row_of[column] = Some(row);
             let before = self.column_of[row].replace(column);
             match before {

@@ -18,8 +18,42 @@ pub fn ratio(a: &str, b: &str) -> f64 {
 /// A second string, made ready to be compared with many first ones.
 pub struct Matcher {
     b: Vec<char>,
-    /// Where each character of `b` is, in rising order; popular ones are left out.
-    places: HashMap<char, Vec<usize>>,
+    places: Places,
+}
+
+/// Where each character of a string is, in rising order; popular ones are left out.
+struct Places {
+    /// For ASCII by code, which span of `all` a character has.
+    ascii: [(u32, u32); 128],
+    others: HashMap<char, (u32, u32)>,
+    all: Vec<u32>,
+}
+
+impl Places {
+    fn new(b: &[char]) -> Self {
+        let mut order: Vec<(char, u32)> = b.iter().copied().zip(0..).collect();
+        order.sort_unstable();
+        let most = if b.len() >= LONG { b.len() / 100 + 1 } else { usize::MAX };
+        let mut places = Places { ascii: [(0, 0); 128], others: HashMap::new(), all: Vec::with_capacity(b.len()) };
+        for run in order.chunk_by(|one, other| one.0 == other.0).filter(|run| run.len() <= most) {
+            let start = places.all.len() as u32;
+            places.all.extend(run.iter().map(|(_, at)| at));
+            let span = (start, places.all.len() as u32);
+            match places.ascii.get_mut(run[0].0 as usize) {
+                Some(slot) => *slot = span,
+                None => _ = places.others.insert(run[0].0, span),
+            }
+        }
+        places
+    }
+
+    fn of(&self, c: char) -> &[u32] {
+        let span = match self.ascii.get(c as usize) {
+            Some(span) => Some(span),
+            None => self.others.get(&c),
+        };
+        span.map_or(&[], |&(start, end)| &self.all[start as usize..end as usize])
+    }
 }
 
 /// The part of both strings that is still to be matched.
@@ -44,14 +78,7 @@ impl Matcher {
 
     /// The same of a string's characters.
     pub fn of(b: Vec<char>) -> Self {
-        let mut places: HashMap<char, Vec<usize>> = HashMap::new();
-        for (at, &c) in b.iter().enumerate() {
-            places.entry(c).or_default().push(at);
-        }
-        if b.len() >= LONG {
-            let most = b.len() / 100 + 1;
-            places.retain(|_, at| at.len() <= most);
-        }
+        let places = Places::new(&b);
         Matcher { b, places }
     }
 
@@ -94,14 +121,17 @@ impl Matcher {
     fn longest(&self, a: &[char], area: Area, runs: &mut [(u64, usize)], row: &mut u64) -> Block {
         let mut best = Block { a: area.a.0, b: area.b.0, size: 0 };
         *row += 1;
-        for (i, c) in a.iter().enumerate().take(area.a.1).skip(area.a.0) {
+        for (i, &c) in a.iter().enumerate().take(area.a.1).skip(area.a.0) {
             *row += 1;
-            let Some(places) = self.places.get(c) else { continue };
-            let first = places.partition_point(|&place| place < area.b.0);
-            let last = places.partition_point(|&place| place < area.b.1);
+            let places = self.places.of(c);
+            if places.is_empty() {
+                continue;
+            }
+            let first = places.partition_point(|&place| (place as usize) < area.b.0);
+            let last = places.partition_point(|&place| (place as usize) < area.b.1);
             let mut found = (best.size, usize::MAX);
             // From the right, so that the row before can be read while this one is written.
-            for &j in places[first..last].iter().rev() {
+            for j in places[first..last].iter().rev().map(|&place| place as usize) {
                 let before = if j > area.b.0 { runs[j - 1] } else { (0, 0) };
                 let size = 1 + if before.0 + 1 == *row { before.1 } else { 0 };
                 runs[j] = (*row, size);

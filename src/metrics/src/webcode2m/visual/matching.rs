@@ -1,8 +1,10 @@
 //! Which block of the candidate is which of the reference, after joining neighbours that match better together.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use super::blocks::Block;
+use crate::Side;
 use crate::assignment::{Costs, assign};
 use crate::sequence::Matcher;
 
@@ -30,8 +32,8 @@ pub fn join_and_match(candidate: Vec<Block>, reference: Vec<Block>) -> Matching 
     let mut candidate = List::new(candidate, &mut texts);
     let mut reference = List::new(reference, &mut texts);
     loop {
-        let mut changed = join(&mut candidate, &mut texts, |texts, own| texts.match_costs(own, &reference.texts));
-        changed |= join(&mut reference, &mut texts, |texts, own| texts.match_costs(&candidate.texts, own));
+        let mut changed = join(&mut candidate, &reference, Side::Candidate, &mut texts);
+        changed |= join(&mut reference, &candidate, Side::Reference, &mut texts);
         if !changed {
             break;
         }
@@ -56,19 +58,24 @@ impl List {
 }
 
 /// Joins the neighbours in `list` whose joining gains enough, the most gaining first, none twice; says whether there
-/// were any. `match_costs` gives the costs of the best matching of a list of texts.
-fn join(list: &mut List, texts: &mut Texts, match_costs: impl Fn(&mut Texts, &[usize]) -> Vec<f64>) -> bool {
+/// were any. `side` is whose list it is.
+fn join(list: &mut List, others: &List, side: Side, texts: &mut Texts) -> bool {
     if list.blocks.len() < 2 {
         return false;
     }
-    let current = match_costs(texts, &list.texts);
+    let base: Vec<f64> = list.texts.iter().flat_map(|&own| texts.row(own, &others.texts, side)).collect();
+    let (length, width) = (list.blocks.len(), others.texts.len());
+    let current = match_costs(length, width, side, |own, other| base[own * width + other]);
     let mut joins: Vec<(usize, f64)> = Vec::new();
-    for i in 0..list.blocks.len() - 1 {
+    for i in 0..length - 1 {
         let text = texts.number(&joined_text(&list.blocks[i], &list.blocks[i + 1]));
-        let mut tried = list.texts.clone();
-        tried[i] = text;
-        tried.remove(i + 1);
-        let gain = gain(&current, &match_costs(texts, &tried));
+        let row = texts.row(text, &others.texts, side);
+        let updated = match_costs(length - 1, width, side, |own, other| match own.cmp(&i) {
+            Ordering::Less => base[own * width + other],
+            Ordering::Equal => row[other],
+            Ordering::Greater => base[(own + 1) * width + other],
+        });
+        let gain = gain(&current, &updated);
         if gain > LEAST_GAIN {
             joins.push((i, gain));
         }
@@ -88,6 +95,16 @@ fn join(list: &mut List, texts: &mut Texts, match_costs: impl Fn(&mut Texts, &[u
     let mut keep = gone.iter();
     list.texts.retain(|_| keep.next() == Some(&false));
     !joins.is_empty()
+}
+
+/// The costs of the best matching, without context, in order of the candidate's blocks. `cost` is that of the list's
+/// own text, of `length`, and the other side's, of `width`.
+fn match_costs(length: usize, width: usize, side: Side, cost: impl Fn(usize, usize) -> f64) -> Vec<f64> {
+    let costs = match side {
+        Side::Candidate => Costs::new(length, width, cost),
+        Side::Reference => Costs::new(width, length, |row, column| cost(column, row)),
+    };
+    assign(&costs).into_iter().map(|(row, column)| costs.at(row, column)).collect()
 }
 
 fn joined_text(one: &Block, two: &Block) -> String {
@@ -179,10 +196,13 @@ impl Texts {
         Costs::new(candidate.len(), reference.len(), |row, column| costs[row * reference.len() + column])
     }
 
-    /// The costs of the best matching, without context, in order of the candidate's texts.
-    fn match_costs(&mut self, candidate: &[usize], reference: &[usize]) -> Vec<f64> {
-        let costs = self.costs(candidate, reference);
-        assign(&costs).into_iter().map(|(row, column)| costs.at(row, column)).collect()
+    /// The costs of a text of one side and each of the other's.
+    fn row(&mut self, own: usize, others: &[usize], side: Side) -> Vec<f64> {
+        let cost = |&other: &usize| match side {
+            Side::Candidate => -self.ratio(own, other),
+            Side::Reference => -self.ratio(other, own),
+        };
+        others.iter().map(cost).collect()
     }
 }
 
