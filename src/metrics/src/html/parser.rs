@@ -1,5 +1,7 @@
 //! `html.parser.HTMLParser` with `convert_charrefs` off, as Beautiful Soup drives it: `feed`, then `close`.
 
+use memchr::memchr2;
+
 use super::builder::Builder;
 use super::entities::{TooLong, named, numbered, unescape};
 use super::scan::{
@@ -64,7 +66,7 @@ impl<'a> Parser<'a> {
                     Some(found) => found,
                     None => break,
                 },
-                None => text[at..].find(['&', '<']).map_or(text.len(), |found| at + found),
+                None => memchr2(b'&', b'<', &text.as_bytes()[at..]).map_or(text.len(), |found| at + found),
             };
             self.builder.data(&text[at..next]);
             at = next;
@@ -145,7 +147,7 @@ impl<'a> Parser<'a> {
                 Some(range) => unescape(&text[range]).map_err(|TooLong| too_long(at))?,
                 None => String::new(),
             };
-            attributes.push((text[attribute.name].to_lowercase(), value));
+            attributes.push((lower(&text[attribute.name]), value));
             here = attribute.end;
         }
         let rest = if here < end { strip(&text[here..end]) } else { "" };
@@ -153,7 +155,7 @@ impl<'a> Parser<'a> {
             self.builder.data(&text[at..end]);
             return Ok(Step::To(end));
         }
-        let name = text[at + 1..name_end].to_lowercase();
+        let name = lower(&text[at + 1..name_end]);
         let raw = ["script", "style"].into_iter().find(|raw| *raw == name);
         if rest == "/>" {
             self.builder.start_and_end(name, attributes)?;
@@ -176,7 +178,7 @@ impl<'a> Parser<'a> {
     fn end_tag(&mut self, at: usize) -> Step {
         let text = self.text;
         let Some(close) = self.close_from(at + 1) else { return Step::Incomplete };
-        let strict = strict_end_tag(text, at).map(str::to_lowercase);
+        let strict = strict_end_tag(text, at).map(lower);
         if let Some(raw) = self.raw
             && strict.as_deref() != Some(raw)
         {
@@ -190,7 +192,7 @@ impl<'a> Parser<'a> {
         }
         match tag_name(text, at + 2) {
             Some(name_end) => {
-                self.builder.end(&text[at + 2..name_end].to_lowercase());
+                self.builder.end(&lower(&text[at + 2..name_end]));
                 let after = skip_to_attribute(text, name_end);
                 Step::To(self.close_from(after).unwrap_or(close) + 1)
             }
@@ -355,6 +357,11 @@ fn reference_name(text: &str) -> Option<usize> {
         return Some(run);
     }
     bytes.iter().rposition(|byte| !byte.is_ascii_alphanumeric())
+}
+
+/// `str.lower()`; names are ASCII as a rule.
+fn lower(name: &str) -> String {
+    if name.is_ascii() { name.to_ascii_lowercase() } else { name.to_lowercase() }
 }
 
 fn too_long(at: usize) -> ScoreError {

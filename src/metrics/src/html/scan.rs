@@ -14,7 +14,10 @@ pub(crate) fn strip(text: &str) -> &str {
 
 /// The end of the white space that begins at `at`.
 pub(super) fn skip_space(text: &str, at: usize) -> usize {
-    text[at..].find(|c| !is_space(c)).map_or(text.len(), |found| at + found)
+    match text.as_bytes().get(at) {
+        Some(byte) if byte.is_ascii_graphic() => at,
+        _ => text[at..].find(|c| !is_space(c)).map_or(text.len(), |found| at + found),
+    }
 }
 
 /// The end of `[\s/]*` at `at`.

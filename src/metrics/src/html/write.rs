@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use memchr::memchr3;
+
 use super::builder::{is_preformatted, is_void};
 use super::scan::strip;
 use super::tree::{Node, NodeId, TextKind, Tree};
@@ -142,7 +144,7 @@ fn push_text(out: &mut String, kind: TextKind, text: &str, raw: bool) {
 
 fn push_escaped(out: &mut String, text: &str) {
     let mut rest = text;
-    while let Some(at) = rest.find(['&', '<', '>']) {
+    while let Some(at) = memchr3(b'&', b'<', b'>', rest.as_bytes()) {
         out.push_str(&rest[..at]);
         out.push_str(match rest.as_bytes()[at] {
             b'&' => "&amp;",

@@ -30,7 +30,8 @@ pub fn prepare(page: &str, dialect: Dialect, mode: Mode) -> Result<String, Score
         true => parse(&page, dialect)?,
         false => parse(&format!("<html><body><p>{page}</p></body></html>"), dialect)?,
     };
-    let tree = tree.without(&repeated(&tree));
+    let repeated = repeated(&tree);
+    let tree = if repeated.is_empty() { tree } else { tree.without(&repeated) };
     let written = match mode {
         Mode::Compat => tree.prettify(),
         Mode::Fixed => tree.to_html(),
@@ -52,6 +53,9 @@ fn html_tag(page: &str, at: usize) -> bool {
 
 /// The elements whose markup has come more than [`MOST_REPEATS`] times before them.
 fn repeated(tree: &Tree) -> Vec<NodeId> {
+    if tree.elements().count() <= MOST_REPEATS {
+        return Vec::new();
+    }
     let (html, parts) = tree.to_html_with_parts();
     let hashes = Hashes::new(html.as_bytes());
     // By hash and length: how many came, and where the first one is written.
@@ -101,7 +105,10 @@ impl Hashes {
     }
 
     fn times(a: u64, b: u64) -> u64 {
-        (u128::from(a) * u128::from(b) % u128::from(Self::PRIME)) as u64
+        // The prime is one less than a power of two, so the remainder needs no division.
+        let product = u128::from(a) * u128::from(b);
+        let folded = (product as u64 & Self::PRIME) + (product >> 61) as u64;
+        if folded >= Self::PRIME { folded - Self::PRIME } else { folded }
     }
 
     fn of(&self, part: &Range<usize>) -> u64 {
