@@ -17,8 +17,8 @@ def install():
     matplotlib = sys.modules.get("matplotlib")
     if _installed or matplotlib is None or matplotlib.__version__ != PROVEN:
         return
-    from . import boxes, glyphs, idle, layouts, passes, projections, properties, shortcuts, ticks
+    from . import boxes, glyphs, idle, layouts, newticks, passes, pdf, projections, properties, shortcuts, ticks
 
-    for module in (shortcuts, properties, boxes, glyphs, layouts, ticks, idle, projections, passes):
+    for module in (shortcuts, properties, boxes, pdf, glyphs, layouts, newticks, ticks, idle, projections, passes):
         module.install()
         _installed.append(module)

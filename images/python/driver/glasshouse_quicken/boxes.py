@@ -6,12 +6,26 @@ __name__ = "matplotlib._glasshouse_quicken.boxes"  # as in glasshouse_capture.wr
 
 
 def install():
-    """Replace `BboxBase.union` and `Text.get_window_extent`."""
+    """Replace `Bbox.from_extents`, `BboxBase.union` and `Text.get_window_extent`."""
     from matplotlib.text import Text
     from matplotlib.transforms import Bbox, BboxBase
 
+    Bbox.from_extents = staticmethod(_from_extents(Bbox.from_extents, Bbox))
     BboxBase.union = staticmethod(_joining(BboxBase.union, Bbox))
     Text.get_window_extent = _placing(Text, Text.get_window_extent)
+
+
+def _from_extents(original, cls):
+    import numpy
+
+    @functools.wraps(original)
+    def from_extents(*args, minpos=None):
+        if len(args) != 4 or minpos is not None:
+            return original(*args, minpos=minpos)
+        # `numpy.reshape` makes the same array by way of its wrappers.
+        return cls(numpy.asarray(args).reshape((2, 2)))
+
+    return from_extents
 
 
 def _joining(original, cls):

@@ -6,7 +6,6 @@ to the original.
 
 import copy
 import functools
-import math
 
 __name__ = "matplotlib._glasshouse_quicken.shortcuts"  # as in glasshouse_capture.wrappers: warnings name the user's line
 
@@ -15,18 +14,16 @@ _ATOMS = (str, int, float, bool)
 
 
 def install():
-    """Replace `FontProperties.__hash__` and `copy`, `RcParams.__getitem__`, `MarkerStyle._set_marker` and `pdfRepr`."""
+    """Replace `FontProperties.__hash__` and `copy`, `RcParams.__getitem__` and `MarkerStyle._set_marker`."""
     import matplotlib
     from matplotlib import font_manager
     from matplotlib.markers import MarkerStyle
-    from matplotlib.backends import backend_pdf
 
     fonts, settings = font_manager.FontProperties, matplotlib.RcParams
     fonts.__hash__ = _font_hash(fonts, fonts.__hash__)
     fonts.copy = _font_copy(fonts, fonts.copy)
     settings.__getitem__ = _setting(settings.__getitem__, _special_settings(matplotlib))
     MarkerStyle._set_marker = _marker(MarkerStyle, MarkerStyle._set_marker)
-    backend_pdf.pdfRepr = _pdf_value(backend_pdf.pdfRepr, backend_pdf.Op)
 
 
 def _font_hash(cls, original):
@@ -72,8 +69,18 @@ def _setting(original, special):
     return __getitem__
 
 
+def _path_copy(path):
+    """As `Path.__deepcopy__`: the copy may be written to, even if the path may not."""
+    other = object.__new__(type(path))
+    for name, value in vars(path).items():
+        other.__dict__[name] = value if value is None or type(value) in _ATOMS else copy.deepcopy(value)
+    other._readonly = False
+    return other
+
+
 def _marker(cls, original):
     """A marker made from another takes deep copies of all that the other holds."""
+    from matplotlib.path import Path
     from matplotlib.transforms import Affine2D, IdentityTransform
 
     def copied(value):
@@ -82,6 +89,8 @@ def _marker(cls, original):
             return Affine2D(value.get_matrix())
         if kind is IdentityTransform:
             return IdentityTransform()
+        if kind is Path:
+            return _path_copy(value)
         return value if value is None or kind in _ATOMS else copy.deepcopy(value)
 
     @functools.wraps(original)
@@ -94,18 +103,3 @@ def _marker(cls, original):
         self.__dict__ = own
 
     return _set_marker
-
-
-def _pdf_value(original, operator):
-    is_finite = math.isfinite
-
-    @functools.wraps(original)
-    def pdfRepr(obj):
-        kind = type(obj)
-        if kind is float and is_finite(obj):
-            return (b"%.10f" % obj).rstrip(b"0").rstrip(b".")
-        if kind is int:
-            return b"%d" % obj
-        return obj._value_ if kind is operator else original(obj)
-
-    return pdfRepr

@@ -20,7 +20,6 @@ use thiserror::Error;
 
 use gather::Gathered;
 use summary::Summary;
-use thumbs::Thumbnails;
 
 pub(crate) use thumbs::{SUBCOMMAND as THUMBNAIL_HELPER, serve as thumbnail_helper};
 
@@ -59,9 +58,9 @@ pub fn write(out: &Path) -> Result<PathBuf, ReportError> {
         file.write_all(b"\n")
     })?;
     let path = out.join("report.html");
-    let mut thumbnails = Thumbnails::default();
-    let mut picture = |card: &gather::Card| card.hash.and_then(|hash| thumbnails.of(&reader.artifact_path(&hash)));
-    save(&path, |file| page::write(file, &summary, &gathered, &cards, &mut picture))?;
+    let shown: Vec<_> = cards.iter().map(|card| card.hash.map(|hash| reader.artifact_path(&hash))).collect();
+    let pictures = thumbs::thumbnails(&shown);
+    save(&path, |file| page::write(file, &summary, &gathered, &cards, &pictures))?;
     Ok(path)
 }
 

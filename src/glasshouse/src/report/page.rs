@@ -23,13 +23,13 @@ const PHASES: [(&str, &str, &str); 6] = [
     ("check", "#c96f53", "decoding and checking pictures"),
 ];
 
-/// Writes the page; `picture` gives a card's thumbnail as a `data:` address.
+/// Writes the page; `pictures` holds each card's thumbnail as a `data:` address.
 pub(crate) fn write(
     out: &mut impl Write,
     summary: &Summary,
     gathered: &Gathered,
     cards: &[Card],
-    picture: &mut impl FnMut(&Card) -> Option<String>,
+    pictures: &[Option<String>],
 ) -> io::Result<()> {
     let name = html(&summary.dataset);
     write!(
@@ -39,7 +39,7 @@ pub(crate) fn write(
          style-src 'unsafe-inline'; script-src 'unsafe-inline'\"><title>{name} · Glasshouse</title>\n<style>\n{CSS}</style></head>\n<body><main>\n"
     )?;
     head(out, summary)?;
-    sheet(out, cards, gathered, picture)?;
+    sheet(out, cards, gathered, pictures)?;
     failures(out, &gathered.groups)?;
     times(out, summary, gathered)?;
     slowest(out, gathered)?;
@@ -196,12 +196,7 @@ fn slowest(out: &mut impl Write, gathered: &Gathered) -> io::Result<()> {
     writeln!(out, "</table></section>")
 }
 
-fn sheet(
-    out: &mut impl Write,
-    cards: &[Card],
-    gathered: &Gathered,
-    picture: &mut impl FnMut(&Card) -> Option<String>,
-) -> io::Result<()> {
+fn sheet(out: &mut impl Write, cards: &[Card], gathered: &Gathered, pictures: &[Option<String>]) -> io::Result<()> {
     let rows = gathered.rows();
     let note = if (cards.len() as u64) < rows {
         format!("<small>an even sample: {} of {}</small>", cards.len(), count(rows))
@@ -213,9 +208,9 @@ fn sheet(
         "<h2>Rows{note}</h2><div class=tools><input id=search type=search placeholder='filter by id, verdict or cause  ( / )' \
          aria-label=filter><span id=shown></span></div><div class=sheet>"
     )?;
-    for card in cards {
+    for (card, picture) in cards.iter().zip(pictures) {
         write!(out, "<button class='card v-{}'>", card.verdict)?;
-        match picture(card) {
+        match picture {
             Some(address) => write!(out, "<div class=frame><img loading=lazy alt='' src='{address}'></div>")?,
             None => {
                 let said = card.cause.as_ref().map(|(_, message)| message.as_str()).unwrap_or_default();
@@ -289,7 +284,7 @@ mod tests {
         };
         let cards = gathered.take_cards();
         let mut out = Vec::new();
-        write(&mut out, &summary, &gathered, &cards, &mut |_| None).unwrap();
+        write(&mut out, &summary, &gathered, &cards, &vec![None; cards.len()]).unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -8,13 +8,13 @@
 use std::env;
 use std::fs;
 use std::io::{self, Cursor, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use image::codecs::jpeg::JpegEncoder;
-use image::imageops::FilterType;
 use image::{DynamicImage, ImageReader, Limits, RgbImage};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
@@ -34,16 +34,38 @@ const SECONDS: u64 = 10;
 /// Helpers that may die before the rest of the page goes without pictures.
 const MOST_DEATHS: u32 = 5;
 
+/// Most helpers at once; a page has a few hundred pictures.
+const MOST_HELPERS: usize = 8;
+
+/// The thumbnails of pictures, in their order, as `data:` addresses; `None` where one cannot be made.
+pub(crate) fn thumbnails(paths: &[Option<PathBuf>]) -> Vec<Option<String>> {
+    let helpers = thread::available_parallelism().map_or(1, usize::from).min(MOST_HELPERS);
+    let share = paths.len().div_ceil(helpers).max(1);
+    thread::scope(|scope| {
+        let shares: Vec<_> =
+            paths.chunks(share).map(|paths| scope.spawn(|| Thumbnails::default().of_all(paths))).collect();
+        shares
+            .into_iter()
+            .zip(paths.chunks(share))
+            .flat_map(|(made, paths)| made.join().unwrap_or(vec![None; paths.len()]))
+            .collect()
+    })
+}
+
 /// Makes thumbnails; starts its helper when the first one is asked for.
 #[derive(Default)]
-pub(crate) struct Thumbnails {
+struct Thumbnails {
     helper: Option<Helper>,
     deaths: u32,
 }
 
 impl Thumbnails {
+    fn of_all(mut self, paths: &[Option<PathBuf>]) -> Vec<Option<String>> {
+        paths.iter().map(|path| self.of(path.as_deref()?)).collect()
+    }
+
     /// The picture as a small JPEG in a `data:` address; `None` if it cannot be made.
-    pub(crate) fn of(&mut self, path: &Path) -> Option<String> {
+    fn of(&mut self, path: &Path) -> Option<String> {
         if self.deaths >= MOST_DEATHS || fs::metadata(path).ok()?.len() > MOST_BYTES {
             return None;
         }
@@ -146,11 +168,8 @@ fn shrink(picture: &[u8]) -> Option<Vec<u8>> {
     limits.max_alloc = Some(MOST_MEMORY);
     reader.limits(limits);
     let picture = reader.decode().ok()?;
-    let small = if picture.width() > WIDTH || picture.height() > HEIGHT {
-        picture.resize(WIDTH, HEIGHT, FilterType::CatmullRom)
-    } else {
-        picture
-    };
+    let small =
+        if picture.width() > WIDTH || picture.height() > HEIGHT { picture.thumbnail(WIDTH, HEIGHT) } else { picture };
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, QUALITY).encode_image(&on_white(&small)).ok()?;
     Some(bytes)
