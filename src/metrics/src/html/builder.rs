@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::DEEPEST;
 use super::attributes::settle;
 use super::tree::{Node, NodeId, Slot, TextKind, Tree};
+use super::{DEEPEST, Dialect};
 use crate::ScoreError;
 
 /// Elements without content, those of old HTML included.
@@ -55,8 +55,8 @@ fn text_kind(name: &str) -> Option<TextKind> {
 }
 
 /// A tree that grows.
-#[derive(Default)]
 pub(super) struct Builder {
+    dialect: Dialect,
     tree: Tree,
     /// Open elements, outermost first.
     open: Vec<NodeId>,
@@ -72,6 +72,19 @@ pub(super) struct Builder {
 }
 
 impl Builder {
+    pub(super) fn new(dialect: Dialect) -> Self {
+        Builder {
+            dialect,
+            tree: Tree::default(),
+            open: Vec::new(),
+            open_by_name: HashMap::new(),
+            closed_voids: HashMap::new(),
+            kinds: Vec::new(),
+            preformatted: 0,
+            pending: None,
+        }
+    }
+
     /// Text, resolved. Several in a row become one.
     pub(super) fn data(&mut self, text: &str) {
         if !text.is_empty() {
@@ -100,7 +113,11 @@ impl Builder {
     /// `<NAME/>`.
     pub(super) fn start_and_end(&mut self, name: String, attributes: Vec<(String, String)>) -> Result<(), ScoreError> {
         self.open(&name, attributes)?;
-        self.close(&name);
+        match self.dialect {
+            Dialect::CPython3_11_7 => self.close(&name),
+            // Taken for the end tag that an earlier `<NAME>` may still have.
+            Dialect::CPython3_11_7Soup4_12 => self.end(&name),
+        }
         Ok(())
     }
 

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 
 use entities::ENTITIES;
 
+use super::Dialect;
+
 /// Windows-1252 where it differs from Latin-1, 0x80 to 0x9f; 0 where it has no character.
 const WINDOWS_1252: [u16; 32] = [
     0x20ac, 0, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0, 0x17d, 0, 0,
@@ -31,13 +33,15 @@ pub(super) fn named(name: &str) -> Option<&'static str> {
     html5(name).or_else(|| html5(&format!("{name};")))
 }
 
-/// The text of the numeric reference `digits` ("38", "x26") in text, as Beautiful Soup resolves it.
-pub(super) fn numbered(digits: &str) -> Result<char, TooLong> {
+/// The character of the numeric reference `digits` ("38", "x26") in text, as Beautiful Soup resolves it. None for a
+/// surrogate, which older versions keep; no file can be written with it.
+pub(super) fn numbered(digits: &str, dialect: Dialect) -> Result<Option<char>, TooLong> {
     let number = number(digits)?;
     Ok(match number {
-        0 => REPLACEMENT,
-        0x80..=0x9f => windows(number).unwrap_or_else(|| character(number)),
-        _ => character(number),
+        0x80..=0x9f => Some(windows(number).unwrap_or_else(|| character(number))),
+        0 if dialect == Dialect::CPython3_11_7 => Some(REPLACEMENT),
+        0xd800..=0xdfff if dialect == Dialect::CPython3_11_7Soup4_12 => None,
+        _ => Some(character(number)),
     })
 }
 

@@ -29,20 +29,29 @@ use crate::ScoreError;
 /// The deepest nesting that is scored: the reference's recursion limit (`sys.setrecursionlimit(6000)`).
 pub const DEEPEST: usize = 6000;
 
-/// Whose rules are followed. They changed with CPython's patch releases, and scores with them, so results name it.
+/// Whose rules are followed. They changed with CPython's patch releases and Beautiful Soup's, and scores with them, so
+/// results name it. Both are CPython 3.11.7 and its like: before `title`, `textarea`, `iframe` and others became raw
+/// text (3.11.13 and later) and before the rules for end tags, comments and CDATA changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Dialect {
-    /// CPython 3.11.7 and its like: before `title`, `textarea`, `iframe` and others became raw text (3.11.13 and
-    /// later) and before the rules for end tags, comments and CDATA changed. Beautiful Soup 4.15.0.
+    /// Under Beautiful Soup 4.15.0.
     #[default]
     CPython3_11_7,
+    /// Under Beautiful Soup 4.12.3, and those up to 4.14.2: what the papers ran. After a `<br>`, the next `<br/>` is
+    /// not closed, and what follows lies in it; so with every element without content. A numeric reference to
+    /// nothing stays what it is.
+    CPython3_11_7Soup4_12,
 }
 
 impl Dialect {
+    /// All of them.
+    pub const ALL: [Dialect; 2] = [Dialect::CPython3_11_7, Dialect::CPython3_11_7Soup4_12];
+
     /// The name for results.
     pub fn name(self) -> &'static str {
         match self {
             Dialect::CPython3_11_7 => "cpython-3.11.7+beautifulsoup4-4.15.0",
+            Dialect::CPython3_11_7Soup4_12 => "cpython-3.11.7+beautifulsoup4-4.12.3",
         }
     }
 }
@@ -52,6 +61,5 @@ impl Dialect {
 /// # Errors
 /// [`ScoreError::Rejected`] where Beautiful Soup raises, [`ScoreError::TooDeep`] beyond [`DEEPEST`].
 pub fn parse(text: &str, dialect: Dialect) -> Result<Tree, ScoreError> {
-    let Dialect::CPython3_11_7 = dialect;
-    parser::Parser::new(text).run()
+    parser::Parser::new(text, dialect).run()
 }

@@ -2,6 +2,7 @@
 
 use memchr::memchr2;
 
+use super::Dialect;
 use super::builder::Builder;
 use super::entities::{TooLong, named, numbered, unescape};
 use super::scan::{
@@ -24,6 +25,7 @@ enum Step {
 /// One document on its way to a tree.
 pub(super) struct Parser<'a> {
     text: &'a str,
+    dialect: Dialect,
     attributes: Attributes<'a>,
     builder: Builder,
     /// The element whose content is raw: "script" or "style".
@@ -37,11 +39,12 @@ pub(super) struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a str, dialect: Dialect) -> Self {
         Parser {
             text,
+            dialect,
             attributes: Attributes::new(text),
-            builder: Builder::default(),
+            builder: Builder::new(dialect),
             raw: None,
             last_close: text.rfind('>').unwrap_or(0),
             no_comment_end: false,
@@ -301,7 +304,10 @@ impl<'a> Parser<'a> {
         let ends = |c: char| !c.is_ascii_hexdigit();
         match length.filter(|&length| digits[length..].starts_with(ends)) {
             Some(length) => {
-                let character = numbered(&digits[..length]).map_err(|TooLong| too_long(*at))?;
+                let character = numbered(&digits[..length], self.dialect).map_err(|TooLong| too_long(*at))?;
+                let Some(character) = character else {
+                    return Err(ScoreError::Rejected { at: *at, why: "a reference to half a character" });
+                };
                 self.builder.data(character.encode_utf8(&mut [0; 4]));
                 let end = *at + 2 + length;
                 Ok(Some(end + usize::from(text[end..].starts_with(';'))))

@@ -8,38 +8,61 @@ use super::samples::{self, Dice, mutate, soup};
 
 #[test]
 fn own_pages_make_the_same_trees() {
-    let Some(mut oracle) = Oracle::start() else { return };
-    for (name, page) in samples::own() {
-        check(&mut oracle, &name, &page);
+    for dialect in Dialect::ALL {
+        let Some(mut judge) = Judge::start(dialect) else { return };
+        for (name, page) in samples::own() {
+            judge.check(&name, &page);
+        }
     }
 }
 
 #[test]
 fn mutated_pages_make_the_same_trees() {
-    let Some(mut oracle) = Oracle::start() else { return };
-    let mut dice = Dice(1);
     let pages = samples::own();
-    for round in 0..1500 {
-        let (name, page) = &pages[dice.below(pages.len())];
-        check(&mut oracle, &format!("{name}, round {round}"), &mutate(page, &mut dice));
-        check(&mut oracle, &format!("soup {round}"), &soup(&mut dice));
+    for (dialect, rounds) in Dialect::ALL.into_iter().zip([1500, 500]) {
+        let Some(mut judge) = Judge::start(dialect) else { return };
+        let mut dice = Dice(1);
+        for round in 0..rounds {
+            let (name, page) = &pages[dice.below(pages.len())];
+            judge.check(&format!("{name}, round {round}"), &mutate(page, &mut dice));
+            judge.check(&format!("soup {round}"), &soup(&mut dice));
+        }
     }
 }
 
 #[test]
 fn real_pages_make_the_same_trees() {
-    let (Some(pages), Some(mut oracle)) = (samples::real(), Oracle::start()) else { return };
-    let mut dice = Dice(2);
-    for (task, model, page) in &pages {
-        check(&mut oracle, &format!("{model}/{task}"), page);
-        check(&mut oracle, &format!("{model}/{task}, mutated"), &mutate(page, &mut dice));
+    let Some(pages) = samples::real() else { return };
+    for dialect in Dialect::ALL {
+        let Some(mut judge) = Judge::start(dialect) else { return };
+        let mut dice = Dice(2);
+        for (task, model, page) in &pages {
+            judge.check(&format!("{model}/{task}"), page);
+            judge.check(&format!("{model}/{task}, mutated"), &mutate(page, &mut dice));
+        }
+        println!("{}: {} real pages, and each of them mutated: the same trees", dialect.name(), pages.len());
     }
-    println!("{} real pages, and each of them mutated: the same trees", pages.len());
 }
 
-fn check(oracle: &mut Oracle, name: &str, page: &str) {
+/// An oracle and the dialect that it speaks.
+struct Judge {
+    oracle: Oracle,
+    dialect: Dialect,
+}
+
+impl Judge {
+    fn start(dialect: Dialect) -> Option<Judge> {
+        Some(Judge { oracle: Oracle::start_of(dialect)?, dialect })
+    }
+
+    fn check(&mut self, name: &str, page: &str) {
+        check(&mut self.oracle, self.dialect, name, page);
+    }
+}
+
+fn check(oracle: &mut Oracle, dialect: Dialect, name: &str, page: &str) {
     let theirs = oracle.ask(&json!({"ask": "page", "text": page}));
-    let ours = parse(page, Dialect::default());
+    let ours = parse(page, dialect);
     match (&theirs, &ours) {
         (Ok(theirs), Ok(ours)) => {
             let said = json!({

@@ -6,10 +6,14 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use glasshouse_score::html::Dialect;
 use serde_json::Value;
 
 /// The interpreter whose `html.parser` is ported.
 const PYTHON: &str = "3.11.7";
+
+/// Where an older Beautiful Soup lies, which takes precedence where it is asked for.
+const OLDER: &str = "older";
 
 /// A running oracle.
 pub(crate) struct Oracle {
@@ -31,9 +35,18 @@ impl Oracle {
         Self::start_as(true)
     }
 
+    /// One with the Beautiful Soup of `dialect`.
+    pub(crate) fn start_of(dialect: Dialect) -> Option<Oracle> {
+        Self::start_with(false, dialect)
+    }
+
     fn start_as(fast: bool) -> Option<Oracle> {
-        match python() {
-            Ok(python) => Some(Self::run(&python, fast)),
+        Self::start_with(fast, Dialect::default())
+    }
+
+    fn start_with(fast: bool, dialect: Dialect) -> Option<Oracle> {
+        match environment() {
+            Ok(home) => Some(Self::run(&home, fast, dialect)),
             Err(why) if env::var("GLASSHOUSE_ORACLE").is_ok_and(|value| value == "required") => panic!("{why}"),
             Err(why) => {
                 eprintln!("NOT RUN: the comparison with Python: {why}");
@@ -42,8 +55,13 @@ impl Oracle {
         }
     }
 
-    fn run(python: &Path, fast: bool) -> Oracle {
-        let mut child = Command::new(python)
+    fn run(home: &Path, fast: bool, dialect: Dialect) -> Oracle {
+        let older = match dialect {
+            Dialect::CPython3_11_7 => PathBuf::new(),
+            Dialect::CPython3_11_7Soup4_12 => home.join(OLDER),
+        };
+        let mut child = Command::new(home.join("venv/bin/python"))
+            .env("PYTHONPATH", older)
             .arg(folder().join("serve.py"))
             .env("PYTHONHASHSEED", "0")
             .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -82,11 +100,12 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle")
 }
 
-/// The interpreter of the oracle's own environment, made if it is missing.
-fn python() -> Result<PathBuf, String> {
+/// The folder of the oracle's own environment, made if it is missing.
+fn environment() -> Result<PathBuf, String> {
     let base = interpreter()?;
-    let requirements = folder().join("requirements.txt");
-    let hash = blake3::hash(&fs::read(&requirements).unwrap()).to_hex();
+    let [requirements, older] = ["requirements.txt", "requirements-older.txt"].map(|name| folder().join(name));
+    let pinned = [fs::read(&requirements).unwrap(), fs::read(&older).unwrap()].concat();
+    let hash = blake3::hash(&pinned).to_hex();
     let home = cache()?.join("oracle").join(format!("{PYTHON}-{}", &hash[..16]));
     fs::create_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
     // Two tests at a time must not build the same environment.
@@ -98,9 +117,10 @@ fn python() -> Result<PathBuf, String> {
         step(Command::new(base).args(["-m", "venv", "--clear"]).arg(home.join("venv")))?;
         let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"];
         step(Command::new(&python).args(install).arg(requirements))?;
+        step(Command::new(&python).args(install).arg(older).args(["--no-deps", "--target"]).arg(home.join(OLDER)))?;
         File::create(home.join("complete")).map_err(|error| error.to_string())?;
     }
-    Ok(python)
+    Ok(home)
 }
 
 fn step(command: &mut Command) -> Result<(), String> {

@@ -22,7 +22,8 @@ def _written(value):
     if isinstance(value, list):
         return " ".join(value)
     if isinstance(value, AttributeValueWithCharsetSubstitution):
-        return value.substitute_encoding("utf-8")
+        # Before 4.13 it went by another name.
+        return getattr(value, "substitute_encoding", value.encode)("utf-8")
     return str(value)
 
 
@@ -41,6 +42,8 @@ def flat(soup):
 
 def page(text):
     soup = soup_of(text)
+    # The evaluation writes pages to files; what cannot be written is lost there.
+    str(soup).encode()
     return {"nodes": flat(soup), "html": str(soup), "pretty": soup.prettify(), "text": soup.get_text()}
 
 
