@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use clap::builder::FalseyValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use glasshouse_score::Mode;
+use glasshouse_score::html::Dialect;
 
 use super::Failure;
 
@@ -53,6 +54,9 @@ pub struct Webcode2mArgs {
     /// As published, defects included, or with the defects mended.
     #[arg(long, value_enum, default_value_t = ModeArg::Compat, env = "GLASSHOUSE_SCORE_MODE")]
     pub mode: ModeArg,
+    /// Whose HTML parser: Python 3.11.7's under this Beautiful Soup. The papers ran 4.12 to 4.14.
+    #[arg(long, value_enum, default_value_t = DialectArg::Soup415, env = "GLASSHOUSE_SCORE_DIALECT")]
+    pub dialect: DialectArg,
     /// Write one JSON object for each pair into this file.
     #[arg(short, long, value_name = "FILE", env = "GLASSHOUSE_SCORES")]
     pub out: Option<PathBuf>,
@@ -75,6 +79,26 @@ impl From<ModeArg> for Mode {
         match mode {
             ModeArg::Compat => Mode::Compat,
             ModeArg::Fixed => Mode::Fixed,
+        }
+    }
+}
+
+/// A version of Beautiful Soup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DialectArg {
+    /// 4.15.0, which closes every `<br/>`.
+    #[value(name = "soup-4.15")]
+    Soup415,
+    /// 4.12.3, which leaves a `<br/>` open after a `<br>`.
+    #[value(name = "soup-4.12")]
+    Soup412,
+}
+
+impl From<DialectArg> for Dialect {
+    fn from(dialect: DialectArg) -> Self {
+        match dialect {
+            DialectArg::Soup415 => Dialect::CPython3_11_7,
+            DialectArg::Soup412 => Dialect::CPython3_11_7Soup4_12,
         }
     }
 }

@@ -24,7 +24,7 @@ const NO_MODEL: &str = "needs a renderer and a CLIP model, and this command has 
 const NO_SHOTS: &str = "needs answer.png and prediction.png";
 
 pub(super) fn webcode2m(args: &Webcode2mArgs) -> Result<u8, Failure> {
-    let mode = Mode::from(args.mode);
+    let how = How { mode: args.mode.into(), dialect: args.dialect.into() };
     let workers = args.workers.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
     let shots = args.screenshots.as_deref().or_else(|| args.input.is_dir().then_some(args.input.as_path()));
     let mut out = args.out.as_deref().map(Lines::create).transpose()?;
@@ -35,7 +35,7 @@ pub(super) fn webcode2m(args: &Webcode2mArgs) -> Result<u8, Failure> {
         if batch.is_empty() {
             break;
         }
-        for (name, outcome) in score_all(&batch, workers, shots, mode)? {
+        for (name, outcome) in score_all(&batch, workers, shots, how)? {
             match &outcome {
                 Ok(parts) => tally.add(parts),
                 Err(error) => {
@@ -44,7 +44,7 @@ pub(super) fn webcode2m(args: &Webcode2mArgs) -> Result<u8, Failure> {
                 }
             }
             if let Some(out) = &mut out {
-                out.write(&line(&name, mode, &outcome))?;
+                out.write(&line(&name, how, &outcome))?;
             }
         }
     }
@@ -54,19 +54,26 @@ pub(super) fn webcode2m(args: &Webcode2mArgs) -> Result<u8, Failure> {
     if tally.pairs == 0 {
         return Err(Failure::Input(format!("{}: no pair could be read", args.input.display())));
     }
-    tally.show(mode);
+    tally.show(how);
     Ok(if tally.unreadable == 0 { 0 } else { INCOMPLETE })
+}
+
+/// What the scores are computed with.
+#[derive(Clone, Copy)]
+struct How {
+    mode: Mode,
+    dialect: Dialect,
 }
 
 /// A pair's name and its parts, or why it could not be read.
 type Outcome = (String, Result<Parts, String>);
 
 /// The scores of `batch` in its order.
-fn score_all(batch: &[Pair], workers: usize, shots: Option<&Path>, mode: Mode) -> Result<Vec<Outcome>, Failure> {
+fn score_all(batch: &[Pair], workers: usize, shots: Option<&Path>, how: How) -> Result<Vec<Outcome>, Failure> {
     let share = batch.len().div_ceil(workers.max(1)).max(1);
     thread::scope(|scope| {
         let run = |pairs: &'_ [Pair]| -> Result<Vec<Outcome>, Failure> {
-            pairs.iter().map(|pair| score_one(pair, shots, mode)).collect()
+            pairs.iter().map(|pair| score_one(pair, shots, how)).collect()
         };
         let threads: Vec<_> = batch.chunks(share).map(|pairs| scope.spawn(move || run(pairs))).collect();
         let mut outcomes = Vec::with_capacity(batch.len());
@@ -77,16 +84,16 @@ fn score_all(batch: &[Pair], workers: usize, shots: Option<&Path>, mode: Mode) -
     })
 }
 
-fn score_one(pair: &Pair, shots: Option<&Path>, mode: Mode) -> Result<Outcome, Failure> {
+fn score_one(pair: &Pair, shots: Option<&Path>, how: How) -> Result<Outcome, Failure> {
     let (name, pages) = pair.read();
     let pages = match pages {
         Ok(pages) => pages,
         Err(error) => return Ok((name, Err(error))),
     };
-    let mut setup = Setup { mode, ..Setup::default() };
+    let mut setup = Setup { mode: how.mode, dialect: how.dialect, ..Setup::default() };
     let scores = evaluate(&pages.reference, &pages.candidate, &mut setup);
     let pixels = match shots.map(|shots| shots.join(&name)) {
-        Some(folder) => of_pixels(&folder, mode)?,
+        Some(folder) => of_pixels(&folder, how.mode)?,
         None => Ok(None),
     };
     Ok((name, pixels.map(|pixels| Parts::new(scores, pixels))))
@@ -149,9 +156,8 @@ impl Parts {
 }
 
 /// A pair's line in the file of scores.
-fn line(name: &str, mode: Mode, outcome: &Result<Parts, String>) -> Value {
-    let how = |name: &str| json!({"id": name, "mode": mode.name(), "dialect": Dialect::default().name()});
-    let mut line = how(name);
+fn line(name: &str, how: How, outcome: &Result<Parts, String>) -> Value {
+    let mut line = json!({"id": name, "mode": how.mode.name(), "dialect": how.dialect.name()});
     match outcome {
         Err(error) => line["error"] = json!(error),
         Ok(parts) => {
@@ -195,11 +201,12 @@ impl Tally {
         }
     }
 
-    fn show(&self, mode: Mode) {
+    fn show(&self, how: How) {
         let left = if self.unreadable > 0 { format!(", {} more not readable", self.unreadable) } else { String::new() };
         println!(
-            "webcode2m, {mode}, {}: {} pairs, {} dropped{left}",
-            Dialect::default().name(),
+            "webcode2m, {}, {}: {} pairs, {} dropped{left}",
+            how.mode,
+            how.dialect.name(),
             self.pairs,
             self.dropped
         );
@@ -255,7 +262,7 @@ mod tests {
         assert_eq!((tally.pairs, tally.dropped), (2, 1));
         assert_eq!(tally.sums[0], (1.0, 1));
         assert_eq!(tally.absent[3..], [Some(NO_SHOTS), Some(NO_SHOTS), Some(NO_RENDERER), Some(NO_MODEL)]);
-        let said = line("x", Mode::Compat, &Ok(parts("<![x]>")));
+        let said = line("x", How { mode: Mode::Compat, dialect: Dialect::default() }, &Ok(parts("<![x]>")));
         assert!(said["dropped"].is_string() && said["scores"].is_null(), "{said}");
         assert_eq!(said["absent"]["visual"], NO_RENDERER);
     }
