@@ -9,9 +9,10 @@ mod painter;
 use std::time::{Duration, Instant};
 
 use glasshouse_score::html::{DEEPEST, Dialect, parse};
-use glasshouse_score::picture::Picture;
-use glasshouse_score::webcode2m::visual::Visual;
-use glasshouse_score::webcode2m::{Embedding, Renderer, Setup, evaluate, prepare};
+use glasshouse_score::picture::{Picture, lanczos4};
+use glasshouse_score::pixels::{Tolerance, compare as compare_pixels};
+use glasshouse_score::webcode2m::visual::{Block, Visual, join_and_match};
+use glasshouse_score::webcode2m::{Embedding, Renderer, Setup, evaluate, masked, prepare};
 use glasshouse_score::{Mode, ScoreError, Side};
 use painter::paint;
 
@@ -116,6 +117,27 @@ fn pairs_that_the_published_evaluation_drops_are_errors() {
     let fixed = &mut Setup { mode: Mode::Fixed, ..Setup::default() };
     assert_eq!(evaluate(PAGE, empty, fixed).unwrap().words.unwrap().rouge, 0.0);
     assert_eq!(evaluate(PAGE, "", fixed).unwrap().dropped(), None);
+}
+
+#[test]
+fn tiny_pictures_and_wild_blocks_do_no_harm() {
+    let wild = [f64::NAN, f64::INFINITY, -1.0, 0.0, 0.5, 1.0, 1e300];
+    let block = |bounds| Block { text: "x".to_owned(), bounds, colour: [f64::NAN, -5.0, 300.0] };
+    let blocks: Vec<Block> =
+        (0..7).map(|at| block([0, 1, 2, 3].map(|side| wild[(at + side * 2) % wild.len()]))).collect();
+    for (width, height) in [(1, 1), (1, 5), (5, 1), (2, 2), (3, 2), (12, 12)] {
+        let picture = Picture::new(width, height, vec![7; width * height * 3]).unwrap();
+        assert_eq!(masked(&picture, &blocks).unwrap().width(), width.min(height));
+        assert_eq!(lanczos4(&picture, 9, 4).unwrap().bytes(), [7; 9 * 4 * 3]);
+        let same = compare_pixels(&picture, &picture, Tolerance::default());
+        assert!(same.equal && same.pixels.unwrap().ssim.is_ok() == (width >= 11));
+    }
+    let small = Picture::new(2, 2, vec![0; 12]).unwrap();
+    assert!(matches!(lanczos4(&small, 0, 4), Err(ScoreError::BadPicture { .. })));
+    assert!(matches!(lanczos4(&small, usize::MAX, 4), Err(ScoreError::BadPicture { .. })));
+    assert!(matches!(Picture::new(2, 2, vec![0; 11]), Err(ScoreError::BadPicture { .. })));
+    assert!(matches!(join_and_match(blocks.clone(), Vec::new()).pairs.len(), 0));
+    assert_eq!(join_and_match(blocks.clone(), blocks).pairs.len(), 7);
 }
 
 #[test]

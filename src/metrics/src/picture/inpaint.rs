@@ -19,9 +19,13 @@ enum State {
     Change,
 }
 
-/// `picture` with the pixels painted over for which `masked` (column, row) holds.
+/// `picture` with the pixels painted over for which `masked` (column, row) holds. A picture of a single row or column
+/// stays as it is: OpenCV reads beside it.
 pub fn inpaint(picture: &Picture, masked: impl Fn(usize, usize) -> bool) -> Picture {
     let (width, height) = (picture.width(), picture.height());
+    if width < 2 || height < 2 {
+        return picture.clone();
+    }
     let mut mask = Grid::new(width, height, State::Known);
     for y in 0..height {
         for x in 0..width {

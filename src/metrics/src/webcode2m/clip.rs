@@ -35,7 +35,7 @@ pub fn masked(screenshot: &Picture, blocks: &[Block]) -> Result<Picture, ScoreEr
         let [left, top, wide, high] = block.bounds;
         let part = |share: f64, side: usize| (share * side as f64) as usize;
         let (left, top) = (part(left, width), part(top, height));
-        let (right, bottom) = (left + part(wide, width), top + part(high, height));
+        let (right, bottom) = (left.saturating_add(part(wide, width)), top.saturating_add(part(high, height)));
         for y in top..bottom.min(height) {
             covered[y * width + left.min(width)..y * width + right.min(width)].fill(true);
         }

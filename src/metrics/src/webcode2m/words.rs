@@ -20,6 +20,9 @@ pub struct WordScores {
 /// The `rouge` package cuts words at full stops, and where only white space lies between two of them, an empty word
 /// counts; [`Mode::Fixed`] leaves empty words out, and gives a candidate without words zero instead of an error.
 ///
+/// The published code has the package compute ROUGE-L as well, which it throws away, but which ends in a
+/// RecursionError, and so drops the pair, where sentences have several thousands of words; this is not done here.
+///
 /// # Errors
 /// [`ScoreError::NoWords`] where the published code raises.
 pub fn word_scores(reference: &Tree, candidate: &Tree, mode: Mode) -> Result<WordScores, ScoreError> {

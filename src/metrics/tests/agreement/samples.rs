@@ -24,7 +24,10 @@ pub(crate) fn own() -> Vec<(String, String)> {
 
 /// Real pages, if a file of them is named: task, model, page.
 pub(crate) fn real() -> Option<Vec<(String, String, String)>> {
-    let path = env::var_os(ROWS)?;
+    let Some(path) = env::var_os(ROWS) else {
+        eprintln!("NOT RUN: the comparison of real pages: {ROWS} names no file of them");
+        return None;
+    };
     let read = |line: &str| {
         let row: Value = serde_json::from_str(line).unwrap();
         let (rest, task) = row["id"].as_str().unwrap().rsplit_once('/').unwrap();
