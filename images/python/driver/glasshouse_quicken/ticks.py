@@ -16,9 +16,10 @@ _MOST_TICKS = 500  # matplotlib logs each time that a locator gives more than 10
 
 
 def install():
-    """Replace `Axis._update_ticks` and `Axis._get_ticklabel_bboxes`."""
+    """Replace `Axis._update_ticks`, `Axis._get_ticklabel_bboxes` and `Axis.get_minorticklocs`."""
     from matplotlib.axis import Axis
 
+    Axis.get_minorticklocs = _none_for_none(Axis.get_minorticklocs)
     Axis._update_ticks = _remembering_ticks(Axis._update_ticks)
     Axis._get_ticklabel_bboxes = _remembering_boxes(Axis._get_ticklabel_bboxes)
 
@@ -80,3 +81,31 @@ def _remembering_boxes(original):
         return list(first), list(second)
 
     return _get_ticklabel_bboxes
+
+
+def _none_for_none(original):
+    """An axis without minor ticks has none that lie on major ones, wherever these are."""
+    import numpy
+    from matplotlib.scale import LinearScale
+    from matplotlib.ticker import NullLocator
+
+    @functools.wraps(original)
+    def get_minorticklocs(self):
+        current = passes.under_way()
+        if current is None or self not in current.ticks or type(self.minor.locator) is not NullLocator \
+                or type(self._scale) is not LinearScale or not _gives_few(self.major.locator):
+            return original(self)
+        return numpy.array([])
+
+    return get_minorticklocs
+
+
+def _gives_few(locator):
+    """Whether asking `locator` for its ticks once more logs nothing, as it does beyond 1000."""
+    from matplotlib.category import StrCategoryLocator
+    from matplotlib.ticker import AutoLocator, FixedLocator, MaxNLocator, NullLocator
+
+    kind = type(locator)
+    if kind in (AutoLocator, MaxNLocator):
+        return locator._nbins == "auto" or locator._nbins <= _MOST_TICKS
+    return kind in (NullLocator, StrCategoryLocator) or kind is FixedLocator and len(locator.locs) <= _MOST_TICKS
