@@ -206,6 +206,7 @@ fn glass(worker: &mut Worker, limits: &Limits, program: &Program) -> Outcome<Run
     let begun = Instant::now();
     let report = worker.run(&request).map_err(|fault| fault.message)?;
     let seconds = begun.elapsed().as_secs_f64();
+    worker.get_ready();
     let folder = PathBuf::from(format!("/proc/self/fd/{}", report.captures.as_raw_fd()));
     let mut names: Vec<PathBuf> = fs::read_dir(&folder)?.flatten().map(|entry| entry.path()).collect();
     names.sort();

@@ -23,7 +23,10 @@ pub(crate) fn attempting(script: &str) -> String {
 
 /// Runs a request; a fault of ours is never an acceptable answer to an attack.
 pub(crate) fn run(worker: &mut Worker, request: &RunRequest) -> RunReport {
-    worker.run(request).unwrap_or_else(|fault| panic!("the attack caused a fault: {fault:?}"))
+    let report = worker.run(request).unwrap_or_else(|fault| panic!("the attack caused a fault: {fault:?}"));
+    // As between the rows of a run: the next job finds a child that waits for it.
+    worker.get_ready();
+    report
 }
 
 /// Runs a script of attempts in the sandbox; it must get to its end.

@@ -207,7 +207,11 @@ impl PoolRunner {
 
 impl Runner for PoolRunner {
     fn run(&mut self, job: &Job, request: &RunRequest) -> Result<RunReport, Fault> {
-        self.worker(&job.runtime, &job.policy)?.run(request)
+        let worker = self.worker(&job.runtime, &job.policy)?;
+        let report = worker.run(request)?;
+        // The next job's child gets ready while this one's outputs are looked at.
+        worker.get_ready();
+        Ok(report)
     }
 
     fn backend(&self, job: &Job) -> BackendInfo {

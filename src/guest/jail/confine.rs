@@ -1,12 +1,10 @@
-//! Locking the door: no capabilities, no new privileges, Landlock, seccomp, no descriptors.
+//! Locking the door, in two turns: no new privileges, no capabilities, Landlock; then no descriptors, seccomp.
 
 use crate::{at, sys};
 
-/// What is installed. The order is fixed: each step would forbid the one before it.
+/// What is installed last.
 #[repr(C)]
 pub struct Confinement {
-    /// A Landlock ruleset made for this cell, or -1.
-    pub ruleset: i32,
     /// Number of instructions in `filter`; 0: no seccomp.
     pub filter_length: u16,
     /// The seccomp program (`struct sock_filter[]`).
@@ -27,7 +25,29 @@ const SYS_LANDLOCK_RESTRICT_SELF: i64 = 446;
 const LINUX_CAPABILITY_VERSION_3: u32 = 0x2008_0522;
 const LAST_CAPABILITY: usize = 63;
 
-/// Confines the calling process for good and closes every descriptor from 3 upwards.
+/// Takes every right from the calling process for good. `ruleset`: Landlock rules made for this cell, or -1.
+///
+/// What a job's birth still does afterwards, a job may do as well, so it need not wait for the job.
+#[unsafe(no_mangle)]
+pub extern "C" fn gh_lock(ruleset: i32) -> isize {
+    match lock(ruleset) {
+        Ok(()) => 0,
+        Err(failure) => failure,
+    }
+}
+
+fn lock(ruleset: i32) -> Result<(), isize> {
+    at(1, sys!(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1))?;
+    at(2, sys!(libc::SYS_prctl, libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL))?;
+    drop_bounding_set();
+    drop_capabilities()?;
+    if ruleset >= 0 {
+        at(4, sys!(SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0))?;
+    }
+    Ok(())
+}
+
+/// Closes every descriptor from 3 upwards and installs the filter, which would forbid all that went before.
 ///
 /// # Safety
 /// `confinement` must point to a [`Confinement`] whose `filter` has `filter_length` instructions.
@@ -41,18 +61,11 @@ pub unsafe extern "C" fn gh_confine(confinement: *const Confinement) -> isize {
 }
 
 fn confine(confinement: &Confinement) -> Result<(), isize> {
-    at(1, sys!(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1))?;
-    at(2, sys!(libc::SYS_prctl, libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL))?;
-    drop_bounding_set();
-    drop_capabilities()?;
-    if confinement.ruleset >= 0 {
-        at(4, sys!(SYS_LANDLOCK_RESTRICT_SELF, confinement.ruleset, 0))?;
-    }
-    at(5, sys!(libc::SYS_close_range, 3, u32::MAX, 0))?;
+    at(1, sys!(libc::SYS_close_range, 3, u32::MAX, 0))?;
     if confinement.filter_length > 0 {
         let program = Program { length: confinement.filter_length, filter: confinement.filter };
         let flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
-        at(6, sys!(libc::SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &raw const program))?;
+        at(2, sys!(libc::SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &raw const program))?;
     }
     Ok(())
 }

@@ -4,9 +4,9 @@
 //! crate checks that), so it loads into an image with any libc. All functions return a value of 0
 //! or more on success and `-(step * 4096 + errno)` on failure, where `step` says which call failed.
 //!
-//! Order of a job's birth: [`gh_fork`] in the zygote; in the child [`gh_enter`], a wait for the job, then
-//! [`gh_start`]; the driver writes the job's inputs; then [`gh_confine`], and only then the sample's first
-//! instruction.
+//! Order of a job's birth: [`gh_fork`] in the zygote; in the child [`gh_enter`] and [`gh_lock`], a wait for
+//! the job, then [`gh_start`]; the driver writes the job's inputs; then [`gh_confine`], and only then the sample's
+//! first instruction.
 #![no_std]
 
 mod confine;
@@ -16,7 +16,7 @@ mod memory;
 mod message;
 mod syscall;
 
-pub use confine::{Confinement, gh_confine};
+pub use confine::{Confinement, gh_confine, gh_lock};
 pub use enter::{Entry, Limit, Start, gh_enter, gh_start};
 pub use fork::gh_fork;
 pub use message::{gh_receive, gh_send};

@@ -40,7 +40,6 @@ class Start(ctypes.Structure):
 
 class Confinement(ctypes.Structure):
     _fields_ = [
-        ("ruleset", ctypes.c_int32),
         ("filter_length", ctypes.c_uint16),
         ("filter", ctypes.c_char_p),
     ]
@@ -48,12 +47,13 @@ class Confinement(ctypes.Structure):
 
 # PyDLL keeps the interpreter's lock: a fork must not happen between its release and return.
 _library = ctypes.PyDLL(os.path.join(DRIVER, "libglasshouse_jail.so"))
-for _name in ("gh_fork", "gh_enter", "gh_start", "gh_confine", "gh_receive", "gh_send"):
+for _name in ("gh_fork", "gh_enter", "gh_lock", "gh_start", "gh_confine", "gh_receive", "gh_send"):
     getattr(_library, _name).restype = ctypes.c_ssize_t
 _library.gh_receive.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
 _library.gh_send.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t]
 _library.gh_fork.argtypes = [ctypes.c_int] * 3
 _library.gh_enter.argtypes = [ctypes.POINTER(Entry)]
+_library.gh_lock.argtypes = [ctypes.c_int]
 _library.gh_start.argtypes = [ctypes.POINTER(Start)]
 _library.gh_confine.argtypes = [ctypes.POINTER(Confinement)]
 _before_fork = ctypes.pythonapi.PyOS_BeforeFork
@@ -109,7 +109,12 @@ def start(standard, limits):
     check(_library.gh_start(ctypes.byref(start)), "start the job")
 
 
-def confine(ruleset, seccomp):
-    """Drops every right and closes every descriptor from 3 upwards, for good."""
-    confinement = Confinement(ruleset, len(seccomp) // 8, seccomp)
+def lock(ruleset):
+    """Drops every right, for good."""
+    check(_library.gh_lock(ruleset), "lock")
+
+
+def confine(seccomp):
+    """Closes every descriptor from 3 upwards and filters what is left to call, for good."""
+    confinement = Confinement(len(seccomp) // 8, seccomp)
     check(_library.gh_confine(ctypes.byref(confinement)), "confine")

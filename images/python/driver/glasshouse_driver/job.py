@@ -20,6 +20,7 @@ def live(socket, cell, tasks, ruleset, seccomp, user):
     """
     try:
         jail.enter(*cell, tasks, user)
+        jail.lock(ruleset)
         os.umask(0o022)
         sys.path[:] = [WORK, *(folder for folder in sys.path[1:] if folder != program.DRIVER)]
         touch()
@@ -34,7 +35,7 @@ def live(socket, cell, tasks, ruleset, seccomp, user):
         seed.reseed(header["seed"])
         # The sample's own time begins here, however late the supervisor may read it.
         jail.send(socket, b"started %d" % time.monotonic_ns())
-        jail.confine(ruleset, seccomp)
+        jail.confine(seccomp)
     except BaseException as error:  # noqa: BLE001 - our failure, whatever it is, is told as such
         jail.send(socket, f"failed {type(error).__name__}: {error}".encode())
         os._exit(127)
@@ -54,6 +55,8 @@ def touch():
     os.close(scratch)
     lay_out(header, blobs)
     os.unlink(os.path.join(WORK, header["script"]))
+    glasshouse_capture.begin(OUT, {})
+    glasshouse_capture.finish()
     program.rehearse()
 
 

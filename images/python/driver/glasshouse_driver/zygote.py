@@ -63,12 +63,13 @@ class Zygote:
 
     def reap(self, pidfd):
         pid, number = self.children.pop(pidfd)
-        self.poll.unregister(pidfd)
-        os.close(pidfd)
         _, status, usage = os.wait4(pid, 0)
+        # The answer first: somebody waits for it.
         if number is not None:
             cpu = usage.ru_utime + usage.ru_stime
             self.answer({"ended": number, "status": status, "cpu": cpu, "peak": usage.ru_maxrss * 1024})
+        self.poll.unregister(pidfd)
+        os.close(pidfd)
 
     def watch(self, pid, number):
         pidfd = os.pidfd_open(pid)

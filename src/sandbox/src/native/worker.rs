@@ -9,7 +9,7 @@ use glasshouse_model::{Fault, FaultKind};
 use super::evidence::{Before, End};
 use super::payload::{in_memory, payload};
 use super::pool::Shared;
-use super::sandbox::Sandbox;
+use super::sandbox::{Berth, Sandbox};
 use super::supervise::{Watch, output_pipe};
 use super::zygote::{Inputs, no_input};
 use crate::imports::imports;
@@ -21,24 +21,41 @@ pub struct Worker {
     shared: Arc<Shared>,
     number: u64,
     sandbox: Option<Sandbox>,
+    /// What the last job ran in and the place of its zygote, until it is taken away.
+    spent: Option<(Berth, usize)>,
     jobs: u64,
 }
 
 impl Worker {
     pub(super) fn new(shared: Arc<Shared>, number: u64) -> Result<Self, Fault> {
-        let mut worker = Self { shared, number, sandbox: None, jobs: 0 };
+        let mut worker = Self { shared, number, sandbox: None, spent: None, jobs: 0 };
         worker.sandbox()?;
         Ok(worker)
     }
 
     /// Runs one job to its end. A fault says that we failed; the worker has then replaced what broke.
+    ///
+    /// Nothing of the job is alive afterwards. [`Worker::get_ready`] is for when the report has been handed on.
     pub fn run(&mut self, request: &RunRequest) -> Result<RunReport, Fault> {
+        self.spent = None;
         let result = self.attempt(request, Instant::now());
         if result.is_err() {
             self.sandbox = None;
         }
         self.jobs += 1;
         result
+    }
+
+    /// Takes away what the last job ran in and lets a child get ready for the next one, which mostly is of the same
+    /// kind. Without this the next job finds no child and waits for one; nothing else depends on it.
+    pub fn get_ready(&mut self) {
+        let Some((berth, place)) = self.spent.take() else { return };
+        drop(berth);
+        let shared = Arc::clone(&self.shared);
+        if self.sandbox.as_mut().is_some_and(|sandbox| sandbox.prepare(&shared, place).is_err()) {
+            // No job is lost: the next one gets a new sandbox, or the fault that keeps it from one.
+            self.sandbox = None;
+        }
     }
 
     fn attempt(&mut self, request: &RunRequest, leased: Instant) -> Result<RunReport, Fault> {
@@ -78,8 +95,7 @@ impl Worker {
         let report = end
             .report(request, &shared.config.script)
             .map_err(|error| fault(FaultKind::Harvest, "read what the run left", &error))?;
-        // The next job mostly is of the same kind; its child gets ready while this one's outputs are looked at.
-        sandbox.prepare(&shared, place).map_err(broken("get a child ahead"))?;
+        self.spent = Some((berth, place));
         Ok(report)
     }
 
