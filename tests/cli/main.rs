@@ -97,9 +97,17 @@ fn a_full_disk_ends_the_command_and_room_lets_it_go_on() {
     let disk = folder.path().join("disk");
     fs::create_dir(&disk).unwrap();
     let rows = folder.path().join("rows.jsonl");
-    // Half a megabyte each that no compression or sharing makes smaller.
-    let code = "import random\nopen('noise', 'wb').write(random.randbytes(500_000))";
-    let line = |n: u32| format!("{}\n", json!({"id": n.to_string(), "runtime": "python", "code": code, "seed": n}));
+    // Half a megabyte each that no compression or sharing makes smaller, and one after the other: on a fast machine
+    // the disk would else be full before the first of them is recorded.
+    let code =
+        "import random, time\nnoise = random.randbytes(500_000)\ntime.sleep(PAUSE)\nopen('noise', 'wb').write(noise)";
+    let pause = |n: u32| format!("{:.2}", f64::from(n.min(8) % 8) * 0.15);
+    let line = |n: u32| {
+        format!(
+            "{}\n",
+            json!({"id": n.to_string(), "runtime": "python", "code": code.replace("PAUSE", &pause(n)), "seed": n})
+        )
+    };
     fs::write(&rows, (0..20).map(line).collect::<String>()).unwrap();
     // In a mount namespace of its own, so that no disk stays whatever ends the test.
     let command = format!(

@@ -17,6 +17,10 @@ pub trait Runner: Send {
     /// Runs `request`, which is one run of `job`, to the end; every process of the run is dead when this returns.
     fn run(&mut self, job: &Job, request: &RunRequest) -> Result<RunReport, Fault>;
 
+    /// Makes the next run's start ready. Called when the answer is handed on and nobody waits; a run does without it,
+    /// later by what this takes.
+    fn get_ready(&mut self) {}
+
     /// What confines the runs of this job.
     fn backend(&self, job: &Job) -> BackendInfo;
 }

@@ -33,7 +33,9 @@ pub(super) fn work(shared: &Shared, runner: &mut dyn Runner, queue: &Mutex<Recei
         let Turn::Run(task) = shared.inflight.begin(task) else { continue };
         if let Err(halt) = settle(shared, runner, *task) {
             shared.stop.halt(halt);
+            return;
         }
+        runner.get_ready();
     }
 }
 
