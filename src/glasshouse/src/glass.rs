@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use glasshouse_images::Image;
+use glasshouse_images::{Drive, Image};
 use glasshouse_model::{BackendInfo, Fault, FaultKind, Job, Policy, Requirement};
 use glasshouse_sandbox::seccomp::{self, ProfileError};
 use glasshouse_sandbox::{Driver, Pool, PoolConfig, RunReport, RunRequest, StartError, Worker};
@@ -44,6 +44,12 @@ pub enum GlassError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// The runtime has no interpreter that could be started ahead of a job.
+    #[error("runtime {runtime}: it has no interpreter, and its image's `runtime.toml` names none")]
+    NoInterpreter {
+        /// The runtime.
+        runtime: String,
     },
     /// The runtime's `zygotes.toml` is wrong.
     #[error("images/{runtime}/zygotes.toml: {message}")]
@@ -133,11 +139,14 @@ fn pool_config(
     policy: &Policy,
     allow_missing: &[Requirement],
 ) -> Result<PoolConfig, GlassError> {
+    let Drive::Interpreter { program, script } = &image.spec.drive else {
+        return Err(GlassError::NoInterpreter { runtime: image.name.clone() });
+    };
     Ok(PoolConfig {
         root: image.root.clone(),
         driver: driver.clone(),
-        interpreter: image.spec.interpreter.clone(),
-        script: image.spec.script.clone(),
+        interpreter: program.clone(),
+        script: script.clone(),
         environment: image.spec.env.clone(),
         warm: zygotes.warm.clone(),
         trunk: zygotes.trunk.clone(),

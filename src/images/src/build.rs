@@ -10,7 +10,7 @@ use crate::definition::Definition;
 use crate::error::ImageError;
 use crate::inside;
 use crate::manifest::{Manifest, normalise};
-use crate::spec::Package;
+use crate::spec::{Drive, Package};
 use crate::store::{Image, ImageInfo, Site, find};
 use crate::unpack::{furnish, prepare, unpack_all};
 use crate::wheels;
@@ -58,15 +58,15 @@ fn build(definition: &Definition, site: &Site, say: &mut dyn FnMut(&str)) -> Res
     clock.done("Debian packages unpacked");
 
     let mut installed = BTreeMap::new();
-    if let Some(wanted) = &spec.wheels {
+    if let (Some(wanted), Drive::Interpreter { program, .. }) = (&spec.wheels, &spec.drive) {
         let requirements = definition.file(&wanted.requirements);
-        wheels::install(&root, &spec.interpreter, wanted, requirements, &apt, &scratch)?;
+        wheels::install(&root, program, wanted, requirements, &apt, &scratch)?;
         installed = wheels::versions(&root, &wanted.target)?;
         clock.done(&format!("{} Python packages installed", installed.len()));
     }
 
     finish(definition, &root)?;
-    clock.done("bytecode, font and library caches made");
+    clock.done("library caches made, and what the definition adds inside the root");
 
     for path in [root.join(LDCONFIG_STATE), scratch].iter().filter(|path| path.exists()) {
         fs::remove_dir_all(path).map_err(ImageError::file("remove", path))?;

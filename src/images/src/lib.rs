@@ -30,5 +30,5 @@ pub use build::ensure;
 pub use definition::Definition;
 pub use error::ImageError;
 pub use manifest::VerifyReport;
-pub use spec::{Debian, Home, Package, RuntimeSpec, Wheels};
+pub use spec::{Debian, Drive, Home, Package, RuntimeSpec, Wheels};
 pub use store::{Image, ImageInfo, Listed, find, list, verify};

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 /// A runtime, as its `runtime.toml` describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Written")]
 pub struct RuntimeSpec {
     /// The runtime's name, which is its folder's name too.
     pub name: String,
@@ -15,10 +15,8 @@ pub struct RuntimeSpec {
     pub description: String,
     /// The names of fenced blocks, and of a row's `language`, that mean this runtime; lower case.
     pub languages: Vec<String>,
-    /// The interpreter's absolute path in the root.
-    pub interpreter: String,
-    /// The name that a job's code is stored under.
-    pub script: String,
+    /// What runs a job's code.
+    pub drive: Drive,
     /// The captures that this runtime can make.
     pub captures: Vec<CaptureKind>,
     /// The definition's file that `sh` runs inside the root once all packages are in place.
@@ -33,6 +31,91 @@ pub struct RuntimeSpec {
     pub versions: BTreeMap<String, Package>,
     /// The whole environment of a job.
     pub env: BTreeMap<String, String>,
+}
+
+/// What runs a job's code, and under which name it finds the code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Drive {
+    /// A program that reads the code from a file, with libraries that can be loaded before the code is there.
+    /// Written as `interpreter` and `script`.
+    Interpreter {
+        /// The interpreter's absolute path in the root.
+        program: String,
+        /// The name that a job's code is stored under.
+        script: String,
+    },
+    /// A program that is started before any job, is spoken to over the DevTools protocol and opens a job's code as
+    /// a page. Written as `browser` and `page`.
+    Browser {
+        /// The browser's absolute path in the root.
+        program: String,
+        /// The name of a job's page, the last part of its address.
+        page: String,
+        /// What answers pages in place of the network; written as `[mirror]`.
+        mirror: Option<MirrorFiles>,
+    },
+}
+
+/// The definition's files that describe the local mirror. They are no part of the root, nor of its address.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MirrorFiles {
+    /// Packages by name, version and hash.
+    pub lock: String,
+    /// Which addresses stand for which files of which packages.
+    pub tables: String,
+}
+
+const DRIVES: &str = "a runtime has either `interpreter` and `script`, or `browser`, `page` and perhaps a `[mirror]`";
+
+/// The keys of `runtime.toml`, before it is known that they fit together.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: String,
+    description: String,
+    languages: Vec<String>,
+    interpreter: Option<String>,
+    script: Option<String>,
+    browser: Option<String>,
+    page: Option<String>,
+    mirror: Option<MirrorFiles>,
+    captures: Vec<CaptureKind>,
+    finish: Option<String>,
+    home: Home,
+    debian: Debian,
+    wheels: Option<Wheels>,
+    versions: BTreeMap<String, Package>,
+    env: BTreeMap<String, String>,
+}
+
+impl TryFrom<Written> for RuntimeSpec {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let (interpreted, shown) = ((written.interpreter, written.script), (written.browser, written.page));
+        let drive = match (interpreted, shown, written.mirror) {
+            ((Some(program), Some(script)), (None, None), None) => Drive::Interpreter { program, script },
+            ((None, None), (Some(program), Some(page)), mirror) => Drive::Browser { program, page, mirror },
+            _ => return Err(DRIVES.to_owned()),
+        };
+        if written.wheels.is_some() && !matches!(drive, Drive::Interpreter { .. }) {
+            return Err("wheels: only a runtime with an `interpreter` can install them".to_owned());
+        }
+        Ok(Self {
+            name: written.name,
+            description: written.description,
+            languages: written.languages,
+            drive,
+            captures: written.captures,
+            finish: written.finish,
+            home: written.home,
+            debian: written.debian,
+            wheels: written.wheels,
+            versions: written.versions,
+            env: written.env,
+        })
+    }
 }
 
 /// Where a job's home is and what it starts with.
@@ -98,11 +181,11 @@ impl RuntimeSpec {
     }
 
     fn check(&self) -> Result<(), String> {
-        let mut paths = vec![
-            ("interpreter", &self.interpreter),
-            ("home.path", &self.home.path),
-            ("home.skeleton", &self.home.skeleton),
-        ];
+        let (key, program, code_key, code) = match &self.drive {
+            Drive::Interpreter { program, script } => ("interpreter", program, "script", script),
+            Drive::Browser { program, page, .. } => ("browser", program, "page", page),
+        };
+        let mut paths = vec![(key, program), ("home.path", &self.home.path), ("home.skeleton", &self.home.skeleton)];
         paths.extend(self.wheels.iter().map(|wheels| ("wheels.target", &wheels.target)));
         for (key, path) in paths {
             if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
@@ -118,8 +201,8 @@ impl RuntimeSpec {
         if let Some(bad) = self.debian.packages.iter().find(|package| !is_package(package)) {
             return Err(format!("debian.packages: `{bad}` must be `name` or `name=version`"));
         }
-        if self.script.is_empty() || self.script.contains('/') {
-            return Err(format!("script: `{}` must be a plain file name", self.script));
+        if code.is_empty() || code.contains('/') {
+            return Err(format!("{code_key}: `{code}` must be a plain file name"));
         }
         Ok(())
     }
@@ -165,6 +248,23 @@ pub(crate) mod tests {
         let spec = RuntimeSpec::parse(SMALL).unwrap();
         assert_eq!(spec.captures, [CaptureKind::Text]);
         assert_eq!(spec.versions["sh"], Package::Deb("dash".into()));
+    }
+
+    #[test]
+    fn a_runtime_has_an_interpreter_or_a_browser_and_never_parts_of_both() {
+        let page = SMALL
+            .replace("interpreter = \"/usr/bin/sh\"", "browser = \"/usr/lib/shell\"")
+            .replace("script = \"main.sh\"", "page = \"index.html\"");
+        let drive = RuntimeSpec::parse(&page).unwrap().drive;
+        assert_eq!(drive, Drive::Browser { program: "/usr/lib/shell".into(), page: "index.html".into(), mirror: None });
+        let mirror = "[mirror]\nlock = \"m.lock\"\ntables = \"m.toml\"\n";
+        assert!(RuntimeSpec::parse(&(page.clone() + mirror)).is_ok());
+        let mixed = [page.replace("page =", "script ="), page.replace("page =", "interpreter =")];
+        for bad in mixed.into_iter().chain([SMALL.to_owned() + mirror]) {
+            assert!(RuntimeSpec::parse(&bad).unwrap_err().contains("either `interpreter` and `script`"), "{bad}");
+        }
+        let wheels = page + "[wheels]\nrequirements = \"r.txt\"\ntarget = \"/opt\"\n";
+        assert!(RuntimeSpec::parse(&wheels).unwrap_err().contains("wheels:"));
     }
 
     #[test]

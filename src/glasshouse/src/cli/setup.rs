@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use glasshouse_capture::{Harvester, HelperCommand, Store};
-use glasshouse_images::{Definition, ensure};
+use glasshouse_images::{Definition, Drive, ensure};
 use glasshouse_model::{Digest, JobContext, PolicySet, Requirement, RuntimeInfo, RuntimeInfoForRows};
 use include_dir::Dir;
 
@@ -38,7 +38,9 @@ impl Plan {
     pub(super) fn new(setup: &Setup, runtime: Option<&str>, allow_looser_limits: bool) -> Result<Self, Failure> {
         let policies = policies::load(setup.policies.as_deref())?;
         policies.get(&setup.policy).map_err(policies::PoliciesError::from)?;
-        let definitions = definitions()?;
+        // A browser's jobs have no pool yet: a row that asks for one is refused like one for an unknown runtime.
+        let mut definitions = definitions()?;
+        definitions.retain(|definition| matches!(definition.runtime.drive, Drive::Interpreter { .. }));
         let runtimes: BTreeMap<_, _> = definitions.iter().map(for_rows).collect();
         let default_runtime = runtime.map(|name| known_runtime(name, &runtimes)).transpose()?;
         let context = JobContext {
