@@ -1,0 +1,178 @@
+//! Rendering pages one after the other, each in a fresh context of a browser that is replaced when it has to be.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::WebError;
+use crate::answers::Answers;
+use crate::browser::{Browser, Recycling, fault};
+use crate::host::Host;
+use crate::job::PageJob;
+use crate::page::{Halt, Page};
+use crate::report::{Ending, PageReport};
+use crate::run::{Run, Stopped};
+
+/// How long a fresh page may take to be there, a browser's start included.
+const LEASE: Duration = Duration::from_secs(40);
+/// How long a page that met its deadline gets to show that it still answers.
+const SIGN_OF_LIFE: Duration = Duration::from_millis(300);
+/// SIGKILL.
+const KILLED: i64 = 9;
+
+/// Renders pages with one browser at a time and one page at a time in it.
+pub struct Renderer {
+    host: Arc<dyn Host>,
+    answers: Arc<dyn Answers>,
+    recycling: Recycling,
+    browser: Option<Browser>,
+}
+
+impl Renderer {
+    /// A renderer that starts its browsers by `host`. No browser is started yet.
+    pub fn new(host: Arc<dyn Host>, answers: Arc<dyn Answers>, recycling: Recycling) -> Self {
+        Self { host, answers, recycling, browser: None }
+    }
+
+    /// Makes the next job's start ready: a browser, and a page in it. A job does without this, later by what it takes.
+    ///
+    /// # Errors
+    /// When no browser can be started.
+    pub fn get_ready(&mut self) -> Result<(), WebError> {
+        self.browser().map(|_| ())
+    }
+
+    /// The browser's name and version, once one was started.
+    pub fn version(&self) -> Option<&str> {
+        self.browser.as_ref().map(|browser| browser.version.as_str())
+    }
+
+    /// Renders one page.
+    ///
+    /// # Errors
+    /// What went wrong on our side or the browser's, through no fault of the page that is known: a fault. Trying again
+    /// meets a new browser.
+    pub fn render(&mut self, job: &PageJob) -> Result<PageReport, WebError> {
+        check(job)?;
+        let asked = Instant::now();
+        let mut page = self.lease()?;
+        page.traffic.serve(job, Arc::clone(&self.answers));
+        page.watch.keep_lines(job.limits.console as usize);
+        let kills = self.browser.as_ref().map_or(0, Browser::memory_kills);
+        let started = Instant::now();
+        let mut run = Run::new(job, started, &mut page);
+        let stopped = run.all();
+        let Run { shots, html, tree, accessibility, mut timings, doing, .. } = run;
+        timings.lease = (started - asked).as_secs_f64();
+        let ending = match stopped {
+            Ok(()) => Ok(Ending::Complete),
+            Err(Stopped::By(ending)) => Ok(ending),
+            Err(Stopped::Halted(halt)) => self.ending(halt, &mut page, doing, kills),
+        };
+        page.note_downloads();
+        let seen =
+            (page.traffic.take(), page.watch.take(), page.frames.url().to_owned(), page.title.clone(), page.dropped());
+        self.give_back(page, ending.as_ref().ok());
+        let ((requests, refused), (console, console_dropped), url, title, dropped) = seen;
+        Ok(PageReport {
+            ending: ending?,
+            shots,
+            html,
+            tree,
+            accessibility,
+            console,
+            console_dropped: console_dropped + dropped,
+            requests,
+            refused,
+            url,
+            title,
+            timings,
+        })
+    }
+
+    /// A browser that can serve another job.
+    fn browser(&mut self) -> Result<&mut Browser, WebError> {
+        if self.browser.as_mut().is_some_and(|browser| browser.spent(&self.recycling)) {
+            self.browser = None;
+        }
+        if self.browser.is_none() {
+            self.browser = Some(Browser::start(self.host.as_ref())?);
+        }
+        self.browser.as_mut().ok_or_else(|| WebError::Launch("no browser".to_owned()))
+    }
+
+    /// A fresh page. A browser that cannot give one is replaced once: it may have died since its last job.
+    fn lease(&mut self) -> Result<Page, WebError> {
+        let deadline = Instant::now() + LEASE;
+        match self.browser()?.page(deadline) {
+            Ok(page) => return Ok(page),
+            Err(_) => self.browser = None,
+        }
+        match self.browser()?.page(deadline) {
+            Ok(page) => Ok(page),
+            Err(error) => {
+                self.browser = None;
+                Err(error)
+            }
+        }
+    }
+
+    /// What a halt says of the page, or the fault that it is.
+    fn ending(&mut self, halt: Halt, page: &mut Page, doing: String, kills: u64) -> Result<Ending, WebError> {
+        let killed_for_memory = || self.browser.as_ref().is_some_and(|browser| browser.memory_kills() > kills);
+        match halt {
+            Halt::Late => Ok(Ending::Deadline { during: doing, responsive: page.answers_within(SIGN_OF_LIFE) }),
+            Halt::Flood(what) => Ok(Ending::Flood { what }),
+            Halt::Crashed { status, code } => {
+                let (status, code) = page.how_it_crashed().unwrap_or((status, code));
+                let memory = status == "oom" || killed_for_memory();
+                // A page cannot send signals. If the kernel did not do it for memory, a stranger did.
+                if code == KILLED && !memory {
+                    let message = format!("a page's process was killed from outside while {doing}");
+                    return Err(WebError::Gone(message));
+                }
+                Ok(Ending::Crashed { memory, status, code })
+            }
+            Halt::Gone(reason) => {
+                if killed_for_memory() {
+                    return Ok(Ending::BrowserOutOfMemory);
+                }
+                let how = self.browser.as_mut().and_then(Browser::death);
+                let how = how.map_or(reason, |death| {
+                    format!("it ended with {}, its last words: {}", death.how, death.last_words.trim())
+                });
+                Err(WebError::Gone(format!("{how} (while {doing})")))
+            }
+            Halt::Failed(error) => Err(fault(Halt::Failed(error))),
+        }
+    }
+
+    /// Disposes of a page, or of its whole browser where that is surer.
+    fn give_back(&mut self, page: Page, ending: Option<&Ending>) {
+        let sure = match ending {
+            Some(Ending::Complete | Ending::Step { .. } | Ending::Navigation { .. }) => true,
+            Some(Ending::Deadline { responsive, .. }) => *responsive,
+            Some(Ending::Crashed { .. } | Ending::BrowserOutOfMemory | Ending::Flood { .. }) | None => false,
+        };
+        match &self.browser {
+            Some(browser) if sure => browser.dispose(page),
+            _ => {
+                drop(page);
+                self.browser = None;
+            }
+        }
+    }
+}
+
+/// Refuses what no browser can do.
+fn check(job: &PageJob) -> Result<(), WebError> {
+    let view = &job.viewport;
+    let side = 1..=job.limits.side;
+    if !side.contains(&view.width) || !side.contains(&view.height) {
+        let most = job.limits.side;
+        return Err(WebError::Job(format!("a window of {} by {} is not within 1 to {most}", view.width, view.height)));
+    }
+    if !(0.1..=8.0).contains(&view.scale) {
+        return Err(WebError::Job(format!("{} device pixels per CSS pixel are not within 0.1 to 8", view.scale)));
+    }
+    Ok(())
+}

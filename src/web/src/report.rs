@@ -1,0 +1,169 @@
+//! What was seen of a page. Evidence only: verdicts are made elsewhere.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::answers::Answerer;
+use crate::job::Format;
+
+/// Everything that a job showed.
+#[derive(Clone, Debug, Serialize)]
+pub struct PageReport {
+    /// How it ended.
+    pub ending: Ending,
+    /// Pictures in the order in which they were taken.
+    #[serde(skip)]
+    pub shots: Vec<Picture>,
+    /// The document as serialised HTML, if asked for.
+    #[serde(skip)]
+    pub html: Option<Cut<String>>,
+    /// The document as a tree, if asked for (`docs` of src/web/README.md, "The tree").
+    #[serde(skip)]
+    pub tree: Option<Cut<Value>>,
+    /// The accessibility tree, if asked for.
+    #[serde(skip)]
+    pub accessibility: Option<Cut<Value>>,
+    /// The console's lines, uncaught errors included, in order.
+    pub console: Vec<ConsoleLine>,
+    /// Lines of the console that are not kept.
+    pub console_dropped: u64,
+    /// Every request, in order.
+    pub requests: Vec<Request>,
+    /// What the page tried that is never let through.
+    pub refused: Vec<Refused>,
+    /// The URL at the end.
+    pub url: String,
+    /// The title at the end.
+    pub title: String,
+    /// Where the time went.
+    pub timings: Timings,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Ending {
+    /// All steps were done and everything asked for was captured.
+    Complete,
+    /// The job's time was over.
+    Deadline {
+        /// What was under way.
+        during: String,
+        /// Whether the page still answered. If not, a script of it runs without end.
+        responsive: bool,
+    },
+    /// A step could not be done.
+    Step {
+        /// Its place, counted from 0.
+        index: usize,
+        /// What stood in the way.
+        message: String,
+        /// Whether that was its deadline.
+        late: bool,
+    },
+    /// The page could not be gone to.
+    Navigation {
+        /// Where to.
+        url: String,
+        /// The browser's words, such as `net::ERR_NAME_NOT_RESOLVED`.
+        error: String,
+    },
+    /// The page's process ended. It ran nothing but this page, so this is the page's doing, unless a stranger's signal
+    /// ended it.
+    Crashed {
+        /// Whether memory was what it ran out of, as far as is known: the kernel killed it for memory, or the
+        /// browser says so.
+        memory: bool,
+        /// The browser's words: `crashed`, `oom`, ...
+        status: String,
+        /// The signal or exit status, as the browser tells it.
+        code: i64,
+    },
+    /// The kernel killed the whole browser for memory while the page ran.
+    BrowserOutOfMemory,
+    /// The page did too much of something.
+    Flood {
+        /// Of what.
+        what: String,
+    },
+}
+
+/// A picture.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    /// The name that the job gave it.
+    pub name: String,
+    /// Its file format.
+    pub format: Format,
+    /// The file.
+    pub bytes: Vec<u8>,
+    /// Device pixels.
+    pub width: u32,
+    /// Device pixels.
+    pub height: u32,
+    /// The page's size in CSS pixels where that is more than the picture shows, since the limit on pictures was met.
+    pub cut_from: Option<(u32, u32)>,
+    /// Seconds since the job's start.
+    pub at: f64,
+}
+
+/// Something that may have been cut at a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cut<T> {
+    /// What is there.
+    pub value: T,
+    /// Whether there was more.
+    pub cut: bool,
+}
+
+/// One line of the console.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ConsoleLine {
+    /// `log`, `warning`, `error`, ...; `uncaught` for errors that no code caught; `browser` for the browser's own lines.
+    pub kind: String,
+    /// The text, cut at 4,096 bytes.
+    pub text: String,
+    /// Where it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The line there, counted from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+}
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Request {
+    /// The URL, cut at 2,048 bytes.
+    pub url: String,
+    /// `GET`, `POST`, ...
+    pub method: String,
+    /// DevTools' word for what it is for, in lower case: `document`, `script`, `image`, ...
+    pub kind: String,
+    /// Who answered.
+    pub by: Answerer,
+    /// The HTTP status, or `None` if the request failed.
+    pub status: Option<u16>,
+}
+
+/// Something that is never let through.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Refused {
+    /// `dialog`, `popup`, `download`, `service_worker`, `web_socket`, `file_chooser`.
+    pub what: String,
+    /// The dialog's text or the URL, cut at 2,048 bytes.
+    pub about: String,
+}
+
+/// Seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Timings {
+    /// Until a fresh page was there.
+    pub lease: f64,
+    /// Until the job's page was there.
+    pub load: f64,
+    /// In steps.
+    pub steps: f64,
+    /// In captures.
+    pub capture: f64,
+}

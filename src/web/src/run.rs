@@ -1,0 +1,157 @@
+//! One job on its page: load, steps, captures.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::job::{PageJob, Shot, Source, Step};
+use crate::page::{Gone, Halt, LATE, Page};
+use crate::report::{Cut, Ending, Picture, Timings};
+use crate::steps;
+
+/// Nodes of a tree per byte of document that is kept: a node takes a hundred bytes and more.
+const BYTES_PER_NODE: usize = 128;
+
+/// Why a job did not come to its end.
+pub(crate) enum Stopped {
+    /// The page is the reason, for sure.
+    By(Ending),
+    /// What was waited for did not come; the reason is to be found out.
+    Halted(Halt),
+}
+
+impl From<Halt> for Stopped {
+    fn from(halt: Halt) -> Self {
+        Self::Halted(halt)
+    }
+}
+
+/// A job under way, and what it has shown so far.
+pub(crate) struct Run<'a> {
+    job: &'a PageJob,
+    page: &'a mut Page,
+    started: Instant,
+    deadline: Instant,
+    /// What is under way, for people.
+    pub(crate) doing: String,
+    pub(crate) shots: Vec<Picture>,
+    pub(crate) html: Option<Cut<String>>,
+    pub(crate) tree: Option<Cut<Value>>,
+    pub(crate) accessibility: Option<Cut<Value>>,
+    pub(crate) timings: Timings,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(job: &'a PageJob, started: Instant, page: &'a mut Page) -> Self {
+        Self {
+            job,
+            page,
+            started,
+            deadline: started + job.limits.wall,
+            doing: String::new(),
+            shots: Vec::new(),
+            html: None,
+            tree: None,
+            accessibility: None,
+            timings: Timings::default(),
+        }
+    }
+
+    /// Does all that the job asks for.
+    pub(crate) fn all(&mut self) -> Result<(), Stopped> {
+        let start = Instant::now();
+        let loaded = self.load();
+        self.timings.load = start.elapsed().as_secs_f64();
+        loaded?;
+        let start = Instant::now();
+        let done = self.steps();
+        self.timings.steps = start.elapsed().as_secs_f64();
+        done?;
+        let start = Instant::now();
+        let captured = self.captures();
+        self.timings.capture = start.elapsed().as_secs_f64();
+        captured
+    }
+
+    fn doing(&mut self, what: impl Into<String>) {
+        self.doing = what.into();
+    }
+
+    fn load(&mut self) -> Result<(), Stopped> {
+        self.doing("making the window");
+        if self.job.viewport != crate::Viewport::default() {
+            self.page.show(&self.job.viewport, self.deadline)?;
+        }
+        self.page.make_repeatable(&self.job.options, self.deadline)?;
+        let by = self.deadline.min(Instant::now() + self.job.limits.navigation);
+        match &self.job.source {
+            Source::Content(html) => {
+                self.doing("parsing the page");
+                self.page.set_content(html, by)?;
+            }
+            Source::Visit(url) => {
+                self.doing(format!("going to {url}"));
+                if let Gone::No(error) = self.page.go(url, by)? {
+                    return Err(Stopped::By(Ending::Navigation { url: url.clone(), error }));
+                }
+            }
+        }
+        self.doing("waiting for the page to load");
+        self.page.reach(self.job.until, self.job.limits.idle, by)?;
+        if let Some(ms) = self.job.options.virtual_time {
+            self.doing("running ahead in virtual time");
+            self.page.run_ahead(ms, self.deadline)?;
+        }
+        self.doing("letting the page settle");
+        if !self.job.settle.is_zero() {
+            self.page.rest(self.job.settle, self.deadline)?;
+        }
+        Ok(())
+    }
+
+    fn steps(&mut self) -> Result<(), Stopped> {
+        for (index, step) in self.job.steps.iter().enumerate() {
+            self.doing(format!("step {index}"));
+            let outcome = match step {
+                Step::Shot(shot) => self.shoot(shot)?,
+                step => steps::act(self.page, step, self.job, self.deadline)?,
+            };
+            if let Err(message) = outcome {
+                let late = message.starts_with(LATE);
+                return Err(Stopped::By(Ending::Step { index, message, late }));
+            }
+        }
+        Ok(())
+    }
+
+    fn shoot(&mut self, shot: &Shot) -> Result<steps::Outcome, Stopped> {
+        let Self { job, started, deadline, .. } = self;
+        let picture = self.page.shoot(shot, &job.viewport, &job.limits, *started, *deadline)?;
+        Ok(picture.map(|picture| self.shots.push(picture)))
+    }
+
+    fn captures(&mut self) -> Result<(), Stopped> {
+        let captures = &self.job.captures;
+        for (index, shot) in captures.shots.iter().enumerate() {
+            self.doing(format!("taking picture {:?}", shot.name));
+            if let Err(message) = self.shoot(shot)? {
+                let late = message.starts_with(LATE);
+                return Err(Stopped::By(Ending::Step { index: self.job.steps.len() + index, message, late }));
+            }
+        }
+        let most = self.job.limits.document;
+        self.doing("reading the document");
+        if captures.html
+            && let Ok(html) = self.page.html(most, self.deadline)?
+        {
+            self.html = Some(html);
+        }
+        if let Some(styles) = &captures.tree {
+            self.tree = Some(self.page.tree(styles, most / BYTES_PER_NODE, self.deadline)?);
+        }
+        if captures.accessibility {
+            self.accessibility = Some(self.page.accessibility(most / BYTES_PER_NODE, self.deadline)?);
+        }
+        Ok(())
+    }
+}
