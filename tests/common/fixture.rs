@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use glasshouse_model::{Limits, Requirement};
-use glasshouse_sandbox::{Driver, Pool, PoolConfig, RunRequest, Worker, seccomp};
+use glasshouse_sandbox::{Driver, Pool, PoolConfig, RunRequest, Terms, Worker, seccomp};
 
 const MIB: u64 = 1 << 20;
 
@@ -26,7 +26,7 @@ fn cache() -> PathBuf {
 }
 
 /// The python image's root, built if need be.
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     if let Some(root) = env::var_os("GLASSHOUSE_TEST_ROOT") {
         return root.into();
     }
@@ -72,13 +72,19 @@ fn config(profile: &str) -> PoolConfig {
         environment: environment.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned())).collect(),
         warm: words("numpy matplotlib PIL"),
         trunk: vec![words("numpy matplotlib.pyplot")],
-        seccomp: seccomp::compile("test", profile).unwrap(),
+        terms: terms(profile),
         limits: small(),
-        require: Requirement::ALL.to_vec(),
-        allow_missing: allow_missing(),
-        verbose: true,
     }
 }
+
+/// Every layer required, under the seccomp profile of this text.
+pub(crate) fn terms(profile: &str) -> Terms {
+    let default = LazyLock::force(&DEFAULT_PROFILE);
+    let seccomp = seccomp::compile("test", profile, |name| (name == "default").then_some(default)).unwrap();
+    Terms { seccomp, require: Requirement::ALL.to_vec(), allow_missing: allow_missing(), verbose: true }
+}
+
+static DEFAULT_PROFILE: LazyLock<String> = LazyLock::new(default_profile);
 
 fn allow_missing() -> Vec<Requirement> {
     let missing = glasshouse_sandbox::doctor::layers().into_iter().filter(|layer| !layer.in_force);

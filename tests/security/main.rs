@@ -11,6 +11,7 @@ mod kernel;
 mod network;
 mod output;
 mod processes;
+mod program;
 mod rights;
 mod state;
 mod sweep;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use glasshouse_images::{Drive, Image};
 use glasshouse_model::{BackendInfo, Fault, FaultKind, Job, Policy, Requirement};
 use glasshouse_sandbox::seccomp::{self, ProfileError};
-use glasshouse_sandbox::{Driver, Pool, PoolConfig, RunReport, RunRequest, StartError, Worker};
+use glasshouse_sandbox::{Driver, Pool, PoolConfig, RunReport, RunRequest, StartError, Terms, Worker};
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -150,11 +150,8 @@ fn pool_config(
         environment: image.spec.env.clone(),
         warm: zygotes.warm.clone(),
         trunk: zygotes.trunk.clone(),
-        seccomp: seccomp::compile(&policy.seccomp, profile(policy)?)?,
+        terms: terms(policy, allow_missing)?,
         limits: policy.limits.clone(),
-        require: policy.require.clone(),
-        allow_missing: allow_missing.to_vec(),
-        verbose: std::env::var_os(VERBOSE).is_some(),
     })
 }
 
@@ -169,9 +166,22 @@ fn key(policy: &Policy) -> Key {
     (policy.seccomp.clone(), policy.require.clone())
 }
 
+/// What confines the jobs of a policy, and what must.
+fn terms(policy: &Policy, allow_missing: &[Requirement]) -> Result<Terms, GlassError> {
+    Ok(Terms {
+        seccomp: seccomp::compile(&policy.seccomp, profile(policy)?, profile_text)?,
+        require: policy.require.clone(),
+        allow_missing: allow_missing.to_vec(),
+        verbose: std::env::var_os(VERBOSE).is_some(),
+    })
+}
+
+fn profile_text(name: &str) -> Option<&'static str> {
+    POLICIES.get_file(format!("seccomp/{name}.toml")).and_then(|file| file.contents_utf8())
+}
+
 fn profile(policy: &Policy) -> Result<&'static str, GlassError> {
-    let found = POLICIES.get_file(format!("seccomp/{}.toml", policy.seccomp)).and_then(|file| file.contents_utf8());
-    found.ok_or_else(|| {
+    profile_text(&policy.seccomp).ok_or_else(|| {
         let files = POLICIES.get_dir("seccomp").map(|folder| folder.files()).into_iter().flatten();
         let names = files.filter_map(|file| Some(file.path().file_stem()?.to_string_lossy().into_owned()));
         GlassError::NoProfile {

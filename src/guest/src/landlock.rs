@@ -40,9 +40,19 @@ pub(crate) fn version() -> u32 {
     version.max(0) as u32
 }
 
+/// Whether files in /proc may be written.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Kernel {
+    /// None.
+    Hidden,
+    /// Those that the kernel lets the process write: its own. A browser maps the ids of the namespaces that it
+    /// makes for its renderers there.
+    OwnProcesses,
+}
+
 /// What a job may do: read and run the image, write its own disk and the harmless devices; no signal
 /// and no abstract socket leaves its domain. `None` where the kernel has no Landlock.
-pub(crate) fn ruleset(writable: &[&str]) -> Step<Option<OwnedFd>> {
+pub(crate) fn ruleset(writable: &[&str], kernel: Kernel) -> Step<Option<OwnedFd>> {
     let version = version();
     if version == 0 {
         return Ok(None);
@@ -60,10 +70,20 @@ pub(crate) fn ruleset(writable: &[&str]) -> Step<Option<OwnedFd>> {
     for folder in writable {
         allow(&ruleset, folder, all)?;
     }
+    if kernel == Kernel::OwnProcesses {
+        allow(&ruleset, "/proc", (READ_FILE | READ_DIR | WRITE_FILE) & all)?;
+    }
     for device in ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"] {
         allow(&ruleset, device, (READ_FILE | WRITE_FILE | TRUNCATE | IOCTL_DEV) & all)?;
     }
     Ok(Some(ruleset))
+}
+
+/// Holds the calling process, and all that it starts, to the rules for good.
+pub(crate) fn restrict(ruleset: &OwnedFd) -> Step<()> {
+    // SAFETY: a descriptor and a number.
+    let result = unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0) };
+    check(result as libc::c_int, "restrict by Landlock").map(|_| ())
 }
 
 fn allow(ruleset: &OwnedFd, path: &str, rights: u64) -> Step<()> {

@@ -5,12 +5,18 @@
 //! zygote and then makes cells on request. It ends, and with it every process of the worker, when
 //! the supervisor's end of the socket closes, whatever ended the supervisor.
 //!
+//! `glasshouse-guest program ...` is the same around one long-lived program instead, such as a browser.
+//!
 //! `glasshouse-guest janitor FOLDER...` outlives a killed supervisor just long enough to remove the
 //! cgroups that it left.
 
 mod cell;
+mod children;
+mod disk;
 mod janitor;
 mod landlock;
+mod namespaces;
+mod program;
 mod root;
 mod socket;
 mod system;
@@ -23,6 +29,7 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let result = match arguments.next().as_deref() {
         Some("worker") => worker::Plan::parse(arguments).and_then(|plan| worker::run(&plan)),
+        Some("program") => program::Plan::parse(arguments).and_then(|plan| program::run(plan)),
         Some("janitor") => janitor::run(&arguments.collect::<Vec<_>>()),
         _ => Err("this program is started by glasshouse, not by hand".to_owned()),
     };

@@ -9,17 +9,23 @@ const DRIVER: &str = "opt/glasshouse/driver";
 pub(crate) const HOME: &str = "/home/sample";
 /// Bound from the host: inside a user namespace nobody may make device nodes.
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
-const LINKS: [(&str, &str); 4] =
-    [("/proc/self/fd", "fd"), ("/proc/self/fd/0", "stdin"), ("/proc/self/fd/1", "stdout"), ("/proc/self/fd/2", "stderr")];
+const LINKS: [(&str, &str); 4] = [
+    ("/proc/self/fd", "fd"),
+    ("/proc/self/fd/0", "stdin"),
+    ("/proc/self/fd/1", "stdout"),
+    ("/proc/self/fd/2", "stderr"),
+];
 
 /// First half, as the user who started us: only that user may be able to reach `image` and `driver`
 /// (they may lie in a home folder). Leaves the image's root as the current folder.
-pub(crate) fn claim(image: &str, driver: &str) -> Step<()> {
+pub(crate) fn claim(image: &str, driver: Option<&str>) -> Step<()> {
     mount("none", "/", "", libc::MS_REC | libc::MS_PRIVATE, "")?;
     mount(image, image, "", libc::MS_BIND | libc::MS_REC, "")?;
     std::env::set_current_dir(image).map_err(|error| format!("enter {image}: {error}"))?;
-    mount(driver, DRIVER, "", libc::MS_BIND, "")?;
-    read_only(DRIVER)?;
+    if let Some(driver) = driver {
+        mount(driver, DRIVER, "", libc::MS_BIND, "")?;
+        read_only(DRIVER)?;
+    }
     mount("dev", "dev", "tmpfs", libc::MS_NOSUID | libc::MS_NOEXEC, "mode=1777,size=64k,nr_inodes=32")?;
     mount("home", &HOME[1..], "tmpfs", PLAIN, "mode=1777,size=16m,nr_inodes=256")?;
     read_only(".")

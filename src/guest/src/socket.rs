@@ -36,10 +36,44 @@ impl Supervisor {
         }
     }
 
+    /// Waits for the next message and takes what came with it (close-on-exec); `None` when the supervisor is gone.
+    pub(crate) fn receive_with_descriptors(&self) -> Step<Option<(String, Vec<OwnedFd>)>> {
+        let mut buffer = [0_u8; LONGEST_MESSAGE];
+        let mut vector = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+        let mut control = [0_u64; 2 + MOST_DESCRIPTORS / 2];
+        let mut descriptors = Vec::new();
+        // SAFETY: all-zero is a valid msghdr; every pointer set below outlives the calls. The kernel writes at most
+        // the control buffer's length, and says how many descriptors there are; they are nobody else's.
+        let received = unsafe {
+            let mut header: libc::msghdr = mem::zeroed();
+            header.msg_iov = &raw mut vector;
+            header.msg_iovlen = 1;
+            header.msg_control = control.as_mut_ptr().cast();
+            header.msg_controllen = mem::size_of_val(&control);
+            let received = libc::recvmsg(self.0, &raw mut header, libc::MSG_CMSG_CLOEXEC);
+            let first = libc::CMSG_FIRSTHDR(&raw const header);
+            if received > 0 && !first.is_null() && (*first).cmsg_type == libc::SCM_RIGHTS {
+                let bytes = (*first).cmsg_len - libc::CMSG_LEN(0) as usize;
+                let data = libc::CMSG_DATA(first).cast::<RawFd>();
+                for index in 0..bytes / mem::size_of::<RawFd>() {
+                    descriptors.push(OwnedFd::from_raw_fd(data.add(index).read_unaligned()));
+                }
+            }
+            received
+        };
+        match received {
+            0 => Ok(None),
+            count if count > 0 => {
+                let message = String::from_utf8_lossy(&buffer[..count as usize]).into_owned();
+                Ok(Some((message, descriptors)))
+            }
+            _ => Err(failure("receive from the supervisor")),
+        }
+    }
+
     /// Sends a message with descriptors.
     pub(crate) fn send(&self, message: &str, descriptors: &[BorrowedFd<'_>]) -> Step<()> {
-        let mut vector =
-            libc::iovec { iov_base: message.as_ptr().cast_mut().cast(), iov_len: message.len() };
+        let mut vector = libc::iovec { iov_base: message.as_ptr().cast_mut().cast(), iov_len: message.len() };
         let mut control = [0_u64; 2 + MOST_DESCRIPTORS / 2];
         // SAFETY: all-zero is a valid msghdr; every pointer set below outlives the call, and the
         // control buffer has room for the header and MOST_DESCRIPTORS numbers.
@@ -60,11 +94,8 @@ impl Supervisor {
                     data.add(index).write_unaligned(descriptor.as_raw_fd());
                 }
             }
-            check(
-                libc::sendmsg(self.0, &raw const header, libc::MSG_NOSIGNAL) as libc::c_int,
-                "send to the supervisor",
-            )
-            .map(|_| ())
+            check(libc::sendmsg(self.0, &raw const header, libc::MSG_NOSIGNAL) as libc::c_int, "send to the supervisor")
+                .map(|_| ())
         }
     }
 

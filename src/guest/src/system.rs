@@ -33,9 +33,8 @@ pub(crate) fn unshare(flags: libc::c_int, doing: &str) -> Step<()> {
 pub(crate) fn mount(source: &str, target: &str, kind: &str, flags: libc::c_ulong, data: &str) -> Step<()> {
     let (source_c, target_c, kind_c, data_c) = (text(source), text(target), text(kind), text(data));
     // SAFETY: four live, NUL-terminated texts.
-    let result = unsafe {
-        libc::mount(source_c.as_ptr(), target_c.as_ptr(), kind_c.as_ptr(), flags, data_c.as_ptr().cast())
-    };
+    let result =
+        unsafe { libc::mount(source_c.as_ptr(), target_c.as_ptr(), kind_c.as_ptr(), flags, data_c.as_ptr().cast()) };
     check(result, &format!("mount {source} at {target}")).map(|_| ())
 }
 
@@ -43,9 +42,8 @@ pub(crate) fn mount(source: &str, target: &str, kind: &str, flags: libc::c_ulong
 pub(crate) fn fork(flags: libc::c_int, doing: &str) -> Step<Option<libc::pid_t>> {
     let arguments = [flags as libc::c_ulong | libc::SIGCHLD as libc::c_ulong, 0, 0, 0, 0];
     // SAFETY: clone without CLONE_VM and with a null stack is fork; the process has one thread.
-    let pid = unsafe {
-        libc::syscall(libc::SYS_clone, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4])
-    };
+    let pid =
+        unsafe { libc::syscall(libc::SYS_clone, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4]) };
     match pid {
         -1 => Err(failure(doing)),
         0 => Ok(None),
@@ -81,4 +79,22 @@ pub(crate) fn prctl(option: libc::c_int, argument: libc::c_ulong, doing: &str) -
 pub(crate) fn close_from(first: RawFd) {
     // SAFETY: no pointers; the owners of those descriptors do not run again in this process.
     unsafe { libc::syscall(libc::SYS_close_range, first as libc::c_uint, libc::c_uint::MAX, 0) };
+}
+
+/// A pidfd of the calling process (close-on-exec by definition).
+pub(crate) fn open_self() -> Step<OwnedFd> {
+    // SAFETY: the result is a new descriptor.
+    unsafe {
+        let descriptor = libc::syscall(libc::SYS_pidfd_open, libc::getpid(), 0) as libc::c_int;
+        Ok(OwnedFd::from_raw_fd(check(descriptor, "open a pidfd")?))
+    }
+}
+
+/// Drops every capability.
+pub(crate) fn drop_capabilities() -> Step<()> {
+    let header = [0x2008_0522_u32, 0];
+    let none = [0_u32; 6];
+    // SAFETY: the documented layout of capset's arguments, version 3.
+    let dropped = unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), none.as_ptr()) };
+    if dropped < 0 { Err(failure("drop capabilities")) } else { Ok(()) }
 }

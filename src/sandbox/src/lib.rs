@@ -11,5 +11,5 @@ pub mod seccomp;
 mod sys;
 
 pub use imports::imports;
-pub use native::{Driver, Pool, PoolConfig, StartError, Worker};
+pub use native::{Driver, Ended, Pool, PoolConfig, ProgramConfig, Programs, RunningProgram, StartError, Terms, Worker};
 pub use run::{Disk, Exit, Output, RunReport, RunRequest, Stop, Timing};

@@ -20,6 +20,8 @@ pub use assemble::Program;
 struct ProfileFile {
     #[serde(rename = "description")]
     _description: String,
+    /// The profile whose rules hold where this one says nothing of a call.
+    extends: Option<String>,
     #[serde(default)]
     allow: Vec<Group>,
     #[serde(default)]
@@ -109,6 +111,14 @@ pub enum ProfileError {
         /// The name.
         word: String,
     },
+    /// It extends one that is not there.
+    #[error("seccomp profile {name:?}: it extends {base:?}, which does not exist or extends another itself")]
+    Base {
+        /// The profile's name.
+        name: String,
+        /// The name after `extends`.
+        base: String,
+    },
     /// A rule about arguments that says nothing, or more than one thing.
     #[error(
         "seccomp profile {name:?}: the argument rule of {call} needs exactly one of forbidden-bits, allowed-values, forbidden-values"
@@ -121,11 +131,25 @@ pub enum ProfileError {
     },
 }
 
-/// Compiles the profile `name` from its text.
-pub fn compile(name: &str, text: &str) -> Result<Program, ProfileError> {
-    let file: ProfileFile = toml::from_str(text)
-        .map_err(|error| ProfileError::Syntax { name: name.to_owned(), message: error.to_string() })?;
-    rules(name, &file).map(|rules| assemble::assemble(&rules))
+/// Compiles the profile `name` from its text; `find` gives the text of the profile that it extends.
+pub fn compile<'a>(name: &str, text: &str, find: impl Fn(&str) -> Option<&'a str>) -> Result<Program, ProfileError> {
+    let file = parse(name, text)?;
+    let mut all = BTreeMap::new();
+    if let Some(base) = &file.extends {
+        let absent = || ProfileError::Base { name: name.to_owned(), base: base.clone() };
+        let below = parse(base, find(base).ok_or_else(absent)?)?;
+        if below.extends.is_some() {
+            return Err(absent());
+        }
+        all = rules(base, &below)?;
+    }
+    // What a profile says of a call stands in place of all that the one below says of it.
+    all.extend(rules(name, &file)?);
+    Ok(assemble::assemble(&all))
+}
+
+fn parse(name: &str, text: &str) -> Result<ProfileFile, ProfileError> {
+    toml::from_str(text).map_err(|error| ProfileError::Syntax { name: name.to_owned(), message: error.to_string() })
 }
 
 fn rules(name: &str, file: &ProfileFile) -> Result<BTreeMap<u32, Action>, ProfileError> {
@@ -174,15 +198,28 @@ mod tests {
 
     #[test]
     fn the_default_profile_compiles_and_is_small() {
-        let program = compile("default", DEFAULT).unwrap();
+        let program = compile("default", DEFAULT, |_| None).unwrap();
         assert!(program.len() < 400, "{}", program.len());
+    }
+
+    #[test]
+    fn a_profile_replaces_what_the_one_below_says_of_a_call() {
+        let own = "description = \"\"\nextends = \"default\"\n[[allow]]\nreason = \"\"\ncalls = [\"clone3\"]";
+        let of = |text: &str| rules("p", &parse("p", text).unwrap()).unwrap();
+        let clone3 = names::call("clone3").unwrap();
+        assert_ne!(of(DEFAULT)[&clone3], Action::Allow);
+        assert_eq!(of(own)[&clone3], Action::Allow);
+        let found = |name: &str| (name == "default").then_some(DEFAULT);
+        let (base, longer) = (compile("default", DEFAULT, |_| None).unwrap(), compile("p", own, found).unwrap());
+        assert!(base.len().abs_diff(longer.len()) < 8, "{} and {}", base.len(), longer.len());
+        assert!(compile("p", own, |_| None).unwrap_err().to_string().contains("\"default\""));
     }
 
     #[test]
     fn errors_name_what_is_wrong() {
         let text = "description = \"\"\n[[allow]]\nreason = \"\"\ncalls = [\"reed\"]";
-        assert!(compile("p", text).unwrap_err().to_string().contains("\"reed\""));
+        assert!(compile("p", text, |_| None).unwrap_err().to_string().contains("\"reed\""));
         let text = "description = \"\"\n[[argument]]\nreason = \"\"\ncall = \"clone\"\nindex = 0\nerror = \"EPERM\"";
-        assert!(compile("p", text).unwrap_err().to_string().contains("clone"));
+        assert!(compile("p", text, |_| None).unwrap_err().to_string().contains("clone"));
     }
 }

@@ -181,6 +181,18 @@ impl Leaf {
         if self.layout.born_inside() { Vec::new() } else { self.entrances.iter().map(AsFd::as_fd).collect() }
     }
 
+    /// The files through which a process that is alive moves itself in, on either layout.
+    pub(crate) fn doors(&self) -> io::Result<Vec<OwnedFd>> {
+        let paths = self.layout.doors(&self.folders);
+        paths.into_iter().map(|path| Ok(OpenOptions::new().write(true).open(path)?.into())).collect()
+    }
+
+    /// Bytes of memory in use now.
+    pub(crate) fn memory(&self) -> io::Result<u64> {
+        let path = self.layout.facts(&self.folders).memory_now;
+        fs::read_to_string(path)?.trim().parse().map_err(io::Error::other)
+    }
+
     /// v2: the folder into which the job's child is born.
     pub(crate) fn birthplace(&self) -> Option<BorrowedFd<'_>> {
         if self.layout.born_inside() { self.entrances.first().map(AsFd::as_fd) } else { None }

@@ -100,6 +100,19 @@ impl Channel {
     }
 }
 
+impl Channel {
+    /// Waits for the message of an init that starts so; any other is what went wrong with it.
+    pub(crate) fn expect(&self, deadline: Instant, start: &str) -> io::Result<Message> {
+        let message = self.receive_until(deadline)?;
+        let text = message.text();
+        if text.starts_with(start) {
+            Ok(message)
+        } else {
+            Err(io::Error::other(format!("the sandbox's init says: {text}")))
+        }
+    }
+}
+
 /// A duration as the kernel takes it.
 pub(crate) fn timespec(duration: Duration) -> Timespec {
     Timespec { tv_sec: duration.as_secs() as i64, tv_nsec: i64::from(duration.subsec_nanos()) }

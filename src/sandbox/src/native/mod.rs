@@ -3,25 +3,31 @@
 //! One [`Worker`] is one sandbox with a runtime started in it. For each job it takes a cell that was
 //! made ahead, a cgroup leaf that was made ahead, and a zygote that has loaded what the job imports,
 //! and supervises one child from its fork until nothing of it is left.
+//!
+//! A [`RunningProgram`] is a sandbox around one long-lived program, such as a browser.
 
 mod cells;
 mod cgroup;
 mod channel;
 mod evidence;
 mod forest;
+mod ground;
 mod guest;
 mod identity;
 mod janitor;
 mod leaves;
 mod payload;
 mod pool;
+mod program;
 mod sandbox;
 mod supervise;
 mod worker;
 mod zygote;
 
+pub use ground::{StartError, Terms};
 pub use guest::Driver;
-pub use pool::{Pool, PoolConfig, StartError};
+pub use pool::{Pool, PoolConfig};
+pub use program::{Ended, ProgramConfig, Programs, RunningProgram};
 pub use worker::Worker;
 
 pub(crate) use cgroup::{Layout, Tree};

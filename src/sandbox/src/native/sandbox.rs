@@ -1,18 +1,17 @@
 //! The processes of one worker: its init, its zygotes, and the child that waits for the next job.
 
 use std::io;
-use std::ops::{Deref, DerefMut};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use glasshouse_model::Limits;
 
 use super::cells::{Cell, Cells};
-use super::cgroup::Leaf;
-use super::channel::{Channel, Message, channel};
+use super::channel::{Channel, channel};
 use super::forest::{Choice, Forest};
 use super::identity::Identity;
+use super::leaves::LeasedLeaf;
 use super::payload::in_memory;
 use super::pool::Shared;
 use super::zygote::{Waiting, Zygote};
@@ -49,18 +48,15 @@ impl Sandbox {
         let identity = Identity::of_worker(number);
         let (init, theirs) = channel()?;
         let config = &shared.config;
-        let mut guest = Command::new(shared.program.path())
-            .arg("worker")
-            .args([config.root.as_os_str(), shared.driver.folder().as_os_str()])
-            .arg(identity.worker_user().to_string())
-            .arg(&config.interpreter)
-            .arg("/opt/glasshouse/driver/start.py")
-            .env_clear()
-            .envs(&config.environment)
-            .stdin(Stdio::from(theirs))
-            .stdout(Stdio::null())
-            .stderr(shared.log()?)
-            .spawn()?;
+        let mut guest = shared.ground.guest(theirs, |command| {
+            command
+                .arg("worker")
+                .args([config.root.as_os_str(), shared.driver.folder().as_os_str()])
+                .arg(identity.worker_user().to_string())
+                .arg(&config.interpreter)
+                .arg("/opt/glasshouse/driver/start.py")
+                .envs(&config.environment);
+        })?;
         let started = handshake(&init, &mut guest, identity, shared);
         let (forest, cells) = match started {
             Ok(parts) => parts,
@@ -112,7 +108,7 @@ impl Sandbox {
 
     fn spawn(&mut self, shared: &Arc<Shared>, zygote: usize, limits: &Limits) -> io::Result<Berth> {
         let cell = self.cells.take(&self.init, limits)?;
-        let leaf = LeasedLeaf::take(shared)?;
+        let leaf = shared.ground.leaf()?;
         if let Some(leaf) = &leaf {
             leaf.limit(limits)?;
         }
@@ -138,48 +134,6 @@ impl Berth {
     }
 }
 
-/// A leaf that goes back to be removed when its job is over.
-#[derive(Debug)]
-pub(super) struct LeasedLeaf {
-    leaf: Option<Leaf>,
-    shared: Arc<Shared>,
-}
-
-impl Deref for LeasedLeaf {
-    type Target = Leaf;
-
-    fn deref(&self) -> &Leaf {
-        match &self.leaf {
-            Some(leaf) => leaf,
-            None => unreachable!("a leaf is there until it is dropped"),
-        }
-    }
-}
-
-impl DerefMut for LeasedLeaf {
-    fn deref_mut(&mut self) -> &mut Leaf {
-        match &mut self.leaf {
-            Some(leaf) => leaf,
-            None => unreachable!("a leaf is there until it is dropped"),
-        }
-    }
-}
-
-impl Drop for LeasedLeaf {
-    fn drop(&mut self) {
-        if let (Some(leaf), Some(leaves)) = (self.leaf.take(), &self.shared.leaves) {
-            leaves.give_back(leaf);
-        }
-    }
-}
-
-impl LeasedLeaf {
-    fn take(shared: &Arc<Shared>) -> io::Result<Option<Self>> {
-        let Some(leaves) = &shared.leaves else { return Ok(None) };
-        Ok(Some(Self { leaf: Some(leaves.take()?), shared: Arc::clone(shared) }))
-    }
-}
-
 impl Drop for Sandbox {
     fn drop(&mut self) {
         // Closing the socket would do, but a stopped or broken init must go as well.
@@ -192,13 +146,13 @@ type Parts = (Forest<Zygote>, Cells);
 
 fn handshake(init: &Channel, guest: &mut Child, identity: Identity, shared: &Shared) -> io::Result<Parts> {
     let deadline = Instant::now() + PATIENCE;
-    expect(init, deadline, "map ")?;
+    init.expect(deadline, "map ")?;
     identity.map(guest.id())?;
     init.send(b"mapped", &[])?;
-    let ready = expect(init, deadline, "ready ")?;
+    let ready = init.expect(deadline, "ready ")?;
     let mut descriptors = ready.descriptors.into_iter();
     let socket = descriptors.next().ok_or_else(|| io::Error::other("a worker came without its zygote"))?;
-    let filter = in_memory("glasshouse-seccomp", &[], &[&shared.filter])?;
+    let filter = in_memory("glasshouse-seccomp", &[], &[&shared.ground.filter])?;
     let mut cells = Cells::new(&shared.config.limits);
     cells.refill(init)?;
     let (base, loaded) = Zygote::configure(Channel::from(socket), &filter)?;
@@ -212,10 +166,4 @@ fn handshake(init: &Channel, guest: &mut Child, identity: Identity, shared: &Sha
         }
     }
     Ok((forest, cells))
-}
-
-fn expect(init: &Channel, deadline: Instant, start: &str) -> io::Result<Message> {
-    let message = init.receive_until(deadline)?;
-    let text = message.text();
-    if text.starts_with(start) { Ok(message) } else { Err(io::Error::other(format!("the worker's init says: {text}"))) }
 }

@@ -29,6 +29,7 @@ pub(super) struct LeafFiles {
 
 /// Files that are read once, for the record.
 pub(super) struct Facts {
+    pub(super) memory_now: PathBuf,
     pub(super) memory_peak: PathBuf,
     pub(super) pids_peak: PathBuf,
     pub(super) pids_events: PathBuf,
@@ -129,6 +130,12 @@ impl Layout {
         }
     }
 
+    /// The files through which a living process moves itself in.
+    pub(super) fn doors(&self, folders: &[PathBuf]) -> Vec<PathBuf> {
+        let file = if self.born_inside() { "cgroup.procs" } else { "tasks" };
+        folders.iter().map(|folder| folder.join(file)).collect()
+    }
+
     pub(super) fn open_entrance(&self, path: &Path) -> io::Result<OwnedFd> {
         if self.born_inside() {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -161,14 +168,16 @@ impl Layout {
     }
 
     pub(super) fn facts(&self, folders: &[PathBuf]) -> Facts {
-        let (memory, pids, peak) = match (self, folders) {
-            (Self::V1 { .. }, [memory, pids, _]) => (memory, pids, "memory.max_usage_in_bytes"),
-            (_, [leaf, ..]) => (leaf, leaf, "memory.peak"),
-            (_, []) => {
-                return Facts { memory_peak: PathBuf::new(), pids_peak: PathBuf::new(), pids_events: PathBuf::new() };
+        let none = PathBuf::new();
+        let (memory, pids, now, peak) = match (self, folders) {
+            (Self::V1 { .. }, [memory, pids, _]) => {
+                (memory, pids, "memory.usage_in_bytes", "memory.max_usage_in_bytes")
             }
+            (_, [leaf, ..]) => (leaf, leaf, "memory.current", "memory.peak"),
+            (_, []) => (&none, &none, "", ""),
         };
         Facts {
+            memory_now: memory.join(now),
             memory_peak: memory.join(peak),
             pids_peak: pids.join("pids.peak"),
             pids_events: pids.join("pids.events"),
