@@ -7,7 +7,8 @@ use std::path::Path;
 use glasshouse_model::Digest;
 
 use crate::error::ImageError;
-use crate::spec::RuntimeSpec;
+use crate::mirror::Lock;
+use crate::spec::{Drive, RuntimeSpec};
 
 /// The name of the file that every definition has.
 const RUNTIME_FILE: &str = "runtime.toml";
@@ -23,6 +24,8 @@ pub struct Definition {
     /// `runtime.toml` and the files it names, by their paths in the definition. Nothing else of the folder
     /// (driver, tests, documentation) changes the root.
     files: BTreeMap<String, Vec<u8>>,
+    /// The lock and the tables of the runtime's mirror, which has an address of its own.
+    mirror: Option<(Lock, String)>,
 }
 
 impl Definition {
@@ -56,7 +59,18 @@ impl Definition {
             files.insert(file.clone(), get(file).map_err(|error| problem(file, error))?);
         }
         files.insert(RUNTIME_FILE.to_owned(), source);
-        Ok(Self { runtime, files })
+        let text = |file: &str| {
+            let bytes = get(file).map_err(|error| problem(file, error))?;
+            String::from_utf8(bytes).map_err(|error| problem(file, error.to_string()))
+        };
+        let mirror = match &runtime.drive {
+            Drive::Browser { mirror: Some(named), .. } => {
+                let lock = Lock::parse(&text(&named.lock)?).map_err(|error| problem(&named.lock, error))?;
+                Some((lock, text(&named.tables)?))
+            }
+            _ => None,
+        };
+        Ok(Self { runtime, files, mirror })
     }
 
     /// The image's address: a hash of all that decides its contents, this machine's architecture included.
@@ -69,6 +83,11 @@ impl Definition {
     /// The name of the image's folder in the cache.
     pub fn folder(&self) -> String {
         format!("{}-{}", self.runtime.name, &self.digest().hex()[..16])
+    }
+
+    /// The lock and the tables of the runtime's mirror.
+    pub(crate) fn mirror(&self) -> Option<(&Lock, &str)> {
+        self.mirror.as_ref().map(|(lock, tables)| (lock, tables.as_str()))
     }
 
     /// The contents of a file that `runtime.toml` names.

@@ -157,7 +157,7 @@ impl Drop for Site {
     }
 }
 
-fn lock(place: &Path, say: &mut dyn FnMut(&str)) -> Result<File, ImageError> {
+pub(crate) fn lock(place: &Path, say: &mut dyn FnMut(&str)) -> Result<File, ImageError> {
     let path = place.with_extension("lock");
     let file = File::create(&path).map_err(ImageError::file("create", &path))?;
     match file.try_lock() {
@@ -185,7 +185,7 @@ fn sweep(folder: &Path) -> Result<(), ImageError> {
     Ok(())
 }
 
-fn remove(folder: &Path) -> Result<(), ImageError> {
+pub(crate) fn remove(folder: &Path) -> Result<(), ImageError> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ImageError::file("remove", folder)(error)),
         _ => Ok(()),

@@ -15,6 +15,7 @@ mod error;
 mod host;
 mod job;
 mod local;
+pub mod mirror;
 mod page;
 mod renderer;
 mod report;

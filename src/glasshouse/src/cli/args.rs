@@ -237,6 +237,33 @@ pub enum ImagesAction {
         /// The runtime; all of them if absent.
         name: Option<String>,
     },
+    /// What answers pages in place of the network.
+    #[command(subcommand)]
+    Mirror(MirrorAction),
+}
+
+/// The actions of `glasshouse images mirror`.
+#[derive(Debug, Subcommand)]
+pub enum MirrorAction {
+    /// Fetches packages and adds them to the mirror.
+    #[command(after_help = "Example:\n  glasshouse images mirror add npm:three@0.160.0 npm:d3@7")]
+    Add {
+        /// Packages as npm:NAME@VERSION; a range gives its newest version.
+        #[arg(required = true, value_name = "PACKAGE")]
+        packages: Vec<String>,
+        /// The runtime whose mirror it is.
+        #[arg(long, default_value = "web")]
+        runtime: String,
+        /// The lock that they are written to [default: one of your own in the cache, beside the built-in one]
+        #[arg(long, value_name = "FILE")]
+        lock: Option<PathBuf>,
+    },
+    /// Lists the packages of the mirror.
+    List {
+        /// The runtime whose mirror it is.
+        #[arg(long, default_value = "web")]
+        runtime: String,
+    },
 }
 
 /// `glasshouse policy`.

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use glasshouse_images::mirror::{MirrorPlan, add, ensure_mirror, find_mirror, verify_mirror};
 use glasshouse_images::{Definition, Image, VerifyReport, ensure, find, list, verify};
 
-use super::args::{ImagesAction, ImagesArgs};
+use super::args::{ImagesAction, ImagesArgs, MirrorAction};
 use super::{Failure, place, setup};
 use crate::text::{bytes, count, seconds};
 
@@ -17,6 +18,10 @@ pub(super) fn images(args: &ImagesArgs) -> Result<u8, Failure> {
         ImagesAction::Build { name } => build(&wanted(name.as_deref())?, &cache),
         ImagesAction::List => show(&cache),
         ImagesAction::Verify { name } => check(&wanted(name.as_deref())?, &cache),
+        ImagesAction::Mirror(MirrorAction::Add { packages, runtime, lock }) => {
+            extend(&plan(runtime, &cache)?, packages, runtime, lock.as_deref(), &cache)
+        }
+        ImagesAction::Mirror(MirrorAction::List { runtime }) => show_mirror(&plan(runtime, &cache)?, &cache),
     }
 }
 
@@ -35,6 +40,50 @@ fn build(definitions: &[Definition], cache: &Path) -> Result<u8, Failure> {
     for definition in definitions {
         let image = ensure(definition, cache, &mut |line| eprintln!("{line}"))?;
         println!("{}  {}", image.name, image.root.display());
+        if let Some(plan) = MirrorPlan::of(definition, cache)? {
+            let mirror = ensure_mirror(&plan, cache, &mut |line| eprintln!("{line}"))?;
+            println!("{}  {}", image.name, mirror.folder.display());
+        }
+    }
+    Ok(0)
+}
+
+/// The mirror of the runtime called `name`.
+fn plan(name: &str, cache: &Path) -> Result<MirrorPlan, Failure> {
+    let plan = match wanted(Some(name))?.first() {
+        Some(definition) => MirrorPlan::of(definition, cache)?,
+        None => None,
+    };
+    plan.ok_or_else(|| Failure::Usage(format!("runtime {name} has no mirror: it loads nothing from the web")))
+}
+
+fn extend(
+    plan: &MirrorPlan,
+    packages: &[String],
+    runtime: &str,
+    lock: Option<&Path>,
+    cache: &Path,
+) -> Result<u8, Failure> {
+    let own = MirrorPlan::added(runtime, cache);
+    let lock = lock.unwrap_or(&own);
+    let added = add(plan, cache, lock, packages, &mut |line| eprintln!("{line}"))?;
+    for package in &added {
+        let state = if package.is_new { "added" } else { "already there" };
+        println!("{}@{}  {state}", package.name, package.version);
+    }
+    println!("in {}; the next run takes it up", lock.display());
+    Ok(0)
+}
+
+fn show_mirror(plan: &MirrorPlan, cache: &Path) -> Result<u8, Failure> {
+    for (name, version) in plan.packages() {
+        println!("{name}@{version}");
+    }
+    match find_mirror(plan, cache) {
+        Some(mirror) => println!("\n{} packages in {}", count(plan.len() as u64), mirror.folder.display()),
+        None => {
+            println!("\n{} packages, not fetched; `glasshouse images build` fetches them", count(plan.len() as u64))
+        }
     }
     Ok(0)
 }
@@ -70,6 +119,9 @@ fn check(definitions: &[Definition], cache: &Path) -> Result<u8, Failure> {
             code = super::INCOMPLETE;
             continue;
         };
+        if let Some(plan) = MirrorPlan::of(definition, cache)? {
+            code = check_mirror(&plan, name, cache)?.max(code);
+        }
         let report = verify(&image)?;
         if report.is_sound() {
             println!("{name}: sound, {} entries, {}", count(report.entries as u64), bytes(report.bytes));
@@ -79,6 +131,23 @@ fn check(definitions: &[Definition], cache: &Path) -> Result<u8, Failure> {
         }
     }
     Ok(code)
+}
+
+fn check_mirror(plan: &MirrorPlan, name: &str, cache: &Path) -> Result<u8, Failure> {
+    let Some(mirror) = find_mirror(plan, cache) else {
+        println!("{name}: the mirror is not there; `glasshouse images build {name}` makes it");
+        return Ok(super::INCOMPLETE);
+    };
+    let damaged = verify_mirror(&mirror)?;
+    if damaged.is_empty() {
+        println!("{name}: the mirror is sound, {} packages", count(plan.len() as u64));
+        return Ok(0);
+    }
+    println!("{name}: the mirror is damaged; remove these and run `glasshouse images build {name}`");
+    for path in damaged {
+        println!("  changed  {}", path.display());
+    }
+    Ok(super::INCOMPLETE)
 }
 
 fn damaged(image: &Image, report: &VerifyReport) {
