@@ -20,7 +20,6 @@ mod command;
 mod definition;
 mod error;
 mod inside;
-mod loader;
 mod manifest;
 pub mod mirror;
 mod spec;

@@ -13,7 +13,6 @@ use std::process::Command;
 use crate::apt::Apt;
 use crate::command::run;
 use crate::error::ImageError;
-use crate::loader;
 use crate::spec::Wheels;
 use crate::unpack::{unpack, within};
 
@@ -61,7 +60,21 @@ pub(crate) fn install(
 
 /// A command that runs the root's interpreter on the host's file system.
 fn python(root: &Path, interpreter: &str) -> Result<Command, ImageError> {
-    let mut command = loader::from_root(STEP, root, interpreter)?;
+    let (loader, triplet) = match env::consts::ARCH {
+        "x86_64" => ("/lib64/ld-linux-x86-64.so.2", "x86_64-linux-gnu"),
+        "aarch64" => ("/lib/ld-linux-aarch64.so.1", "aarch64-linux-gnu"),
+        other => {
+            let problem = format!("images are built on x86_64 and aarch64 only; this machine is {other}");
+            return Err(ImageError::Unfit { step: STEP, problem });
+        }
+    };
+    let libraries = ["/lib", "/usr/lib"].map(|folder| within(root, folder).join(triplet));
+    let libraries = env::join_paths(libraries).map_err(|error| ImageError::Unfit {
+        step: STEP,
+        problem: format!("the cache folder's path cannot be used: {error}"),
+    })?;
+    let mut command = Command::new(within(root, loader));
+    command.arg("--library-path").arg(libraries).arg(within(root, interpreter));
     for name in UNWANTED {
         command.env_remove(name);
     }

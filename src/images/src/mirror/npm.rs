@@ -14,8 +14,7 @@ use super::lock::is_package_name;
 use crate::apt::Apt;
 use crate::command::run;
 use crate::error::ImageError;
-use crate::loader;
-use crate::unpack::{prepare, unpack_all, within};
+use crate::unpack::{prepare, unpack_all};
 
 const HINT: &str = "npm must reach its registry: check the network, the proxy and npm's settings (`npm config list`), \
     and that the package and version exist (`npm view NAME versions`)";
@@ -23,9 +22,20 @@ const HINT: &str = "npm must reach its registry: check the network, the proxy an
 /// How many packages one call of npm fetches.
 const BATCH: usize = 24;
 
-/// Where Debian's npm looks for the modules that it is made of.
-const MODULES: [&str; 4] =
-    ["/usr/share/nodejs", "/usr/lib/nodejs", "/usr/lib/x86_64-linux-gnu/nodejs", "/usr/lib/aarch64-linux-gnu/nodejs"];
+/// Runs Debian's npm in its own root: node reads parts of itself from there. All other folders are the host's, and so
+/// are settings, certificates, resolver and caches.
+const ENTER: &str = r#"
+root=$1; shift
+for folder in /*; do
+    case $folder in
+    /usr | /bin | /sbin | /lib* | /boot | /lost+found) continue ;;
+    esac
+    test -d "$folder" || continue
+    mkdir -p "$root$folder"
+    mount --rbind "$folder" "$root$folder"
+done
+exec chroot "$root" /usr/bin/node /usr/share/nodejs/npm/bin/npm-cli.js "$@"
+"#;
 
 /// A way to run npm.
 pub(super) struct Npm {
@@ -56,15 +66,10 @@ impl Npm {
         let archives = Apt::open(&self.scratch.join("apt"), suite)?.fetch(&["npm".to_owned()])?;
         prepare(&root)?;
         unpack_all(&archives, &[], &root)?;
-        let node = loader::from_root(STEP, &root, "/usr/bin/node")?;
-        self.words = std::iter::once(node.get_program()).chain(node.get_args()).map(OsString::from).collect();
-        self.words.push(within(&root, "/usr/share/nodejs/npm/bin/npm-cli.js").into());
-        let modules = env::join_paths(MODULES.map(|folder| within(&root, folder)));
-        let modules = modules.map_err(|error| ImageError::Unfit {
-            step: STEP,
-            problem: format!("the cache folder's path cannot be used: {error}"),
-        })?;
-        self.environment.push(("NODE_PATH", modules));
+        let words = ["unshare", "--user", "--map-root-user", "--mount", "/bin/sh", "-euc", ENTER, "sh"];
+        self.words = words.map(OsString::from).into_iter().chain([root.into()]).collect();
+        // An ordinary user's PATH may lack the folder of chroot.
+        self.environment.push(("PATH", "/usr/sbin:/usr/bin:/sbin:/bin".into()));
         Ok(())
     }
 
@@ -85,6 +90,12 @@ impl Npm {
             fs::remove_dir_all(&folder).map_err(ImageError::file("remove", &folder))?;
         }
         Ok(())
+    }
+
+    /// An npm that is this program, for tests.
+    #[cfg(test)]
+    pub(super) fn at(program: &Path, scratch: &Path) -> Self {
+        Self { words: vec![program.into()], environment: Vec::new(), scratch: scratch.to_owned() }
     }
 
     fn command(&self) -> Command {

@@ -47,6 +47,18 @@ pub fn find_mirror(plan: &MirrorPlan, cache: &Path) -> Option<StoredMirror> {
 ///
 /// Packages that no mirror of `cache` holds are fetched from the npm registry by npm, each checked against its hash.
 pub fn ensure_mirror(plan: &MirrorPlan, cache: &Path, say: &mut dyn FnMut(&str)) -> Result<StoredMirror, ImageError> {
+    ensure_with(plan, cache, say, &Npm::find)
+}
+
+/// How npm is come by: a folder for what is needed along the way, the release whose npm serves in need, who is told.
+type Finder = dyn Fn(&Path, &str, &mut dyn FnMut(&str)) -> Result<Npm, ImageError>;
+
+fn ensure_with(
+    plan: &MirrorPlan,
+    cache: &Path,
+    say: &mut dyn FnMut(&str),
+    find_npm: &Finder,
+) -> Result<StoredMirror, ImageError> {
     if let Some(mirror) = find_mirror(plan, cache) {
         return Ok(mirror);
     }
@@ -58,7 +70,8 @@ pub fn ensure_mirror(plan: &MirrorPlan, cache: &Path, say: &mut dyn FnMut(&str))
         .collect();
     if !missing.is_empty() {
         say(&format!("fetching {} packages of the mirror from the npm registry", missing.len()));
-        store.fetch(plan, &missing, say)?;
+        let npm = find_npm(&store.scratch()?, &plan.suite, say)?;
+        store.fetch(plan, &missing, &npm, say)?;
     }
     store.publish(plan, &plan.folder(cache))?;
     say(&format!("mirror of {}: {} packages", plan.runtime, plan.len()));
@@ -74,6 +87,17 @@ pub fn add(
     specs: &[String],
     say: &mut dyn FnMut(&str),
 ) -> Result<Vec<Added>, ImageError> {
+    add_with(plan, cache, lock, specs, say, &Npm::find)
+}
+
+fn add_with(
+    plan: &MirrorPlan,
+    cache: &Path,
+    lock: &Path,
+    specs: &[String],
+    say: &mut dyn FnMut(&str),
+    find_npm: &Finder,
+) -> Result<Vec<Added>, ImageError> {
     let specs = specs.iter().map(|text| spec(text)).collect::<Result<Vec<_>, _>>().map_err(unfit)?;
     let store = Store::open(cache, say)?;
     let mut wanted = read_lock(lock)?.unwrap_or_default();
@@ -82,7 +106,7 @@ pub fn add(
     whole.merge(&wanted);
     let mut added = Vec::new();
     let scratch = store.scratch()?;
-    Npm::find(&scratch, &plan.suite, say)?.fetch(&specs, |archives| {
+    find_npm(&scratch, &plan.suite, say)?.fetch(&specs, |archives| {
         for archive in archives {
             let integrity = tarball::integrity(&archive).map_err(ImageError::file("read", &archive))?;
             let (name, version) = name_and_version(&archive)?;
@@ -178,12 +202,12 @@ impl Store {
         &self,
         plan: &MirrorPlan,
         missing: &[(&str, &str, &str)],
+        npm: &Npm,
         say: &mut dyn FnMut(&str),
     ) -> Result<(), ImageError> {
         let mut by_hash: BTreeMap<&str, (&str, &str)> =
             missing.iter().map(|(name, version, integrity)| (*integrity, (*name, *version))).collect();
         let specs: Vec<String> = missing.iter().map(|(name, version, _)| format!("{name}@{version}")).collect();
-        let npm = Npm::find(&self.scratch()?, &plan.suite, say)?;
         npm.fetch(&specs, |archives| {
             for archive in archives {
                 let integrity = tarball::integrity(&archive).map_err(ImageError::file("read", &archive))?;
@@ -257,3 +281,6 @@ fn hash(path: &Path) -> io::Result<Digest> {
 fn unfit(problem: String) -> ImageError {
     ImageError::Unfit { step: STEP, problem }
 }
+
+#[cfg(test)]
+mod tests;

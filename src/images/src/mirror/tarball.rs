@@ -102,11 +102,11 @@ fn inner_path(name: &str) -> Result<&str, String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::mirror) mod tests {
     use super::*;
 
     /// A gzipped archive with `files`, as npm makes them.
-    pub(in super::super) fn tarball(files: &[(&str, &[u8])]) -> Vec<u8> {
+    pub(in crate::mirror) fn tarball(files: &[(&str, &[u8])]) -> Vec<u8> {
         let gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         let mut builder = tar::Builder::new(gz);
         for (path, bytes) in files {
