@@ -223,6 +223,8 @@ pub(crate) fn fault(halt: Halt) -> WebError {
     match halt {
         Halt::Late => WebError::Silent { method: "a command".to_owned(), after: PROMPT },
         Halt::Crashed { status, code } => WebError::Gone(format!("an empty page's process ended: {status} ({code})")),
+        Halt::Closed => WebError::Gone("an empty page was closed".to_owned()),
+        Halt::NotShown(message) => WebError::Refused { method: "Page.captureScreenshot".to_owned(), message },
         Halt::Gone(reason) => WebError::Gone(reason),
         Halt::Flood(what) => WebError::Gone(format!("it floods us with {what}")),
         Halt::Failed(error) => error,

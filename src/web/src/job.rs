@@ -295,6 +295,8 @@ pub struct PageLimits {
     pub pixels: u64,
     /// Requests that are answered; a page that makes more is ended.
     pub requests: u32,
+    /// Windows that it may open, all of which are closed at once; a page that opens more is ended.
+    pub popups: u32,
     /// Lines of console output that are kept; more are counted.
     pub console: u32,
     /// Bytes of the serialised document, and nodes of each tree, beyond which they are cut (and flagged).
@@ -311,6 +313,7 @@ impl Default for PageLimits {
             side: 16_384,
             pixels: 134_217_728,
             requests: 10_000,
+            popups: 100,
             console: 1_000,
             document: 32 << 20,
         }

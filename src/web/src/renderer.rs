@@ -53,6 +53,15 @@ impl Renderer {
     /// meets a new browser.
     pub fn render(&mut self, job: &PageJob) -> Result<PageReport, WebError> {
         check(job)?;
+        let report = self.render_once(job)?;
+        if !matches!(report.ending, Ending::NotShown { .. }) {
+            return Ok(report);
+        }
+        // Either the page or the browser is the reason. The browser was replaced; what is true of the page shows again.
+        self.render_once(job)
+    }
+
+    fn render_once(&mut self, job: &PageJob) -> Result<PageReport, WebError> {
         let asked = Instant::now();
         let mut page = self.lease()?;
         page.traffic.serve(job, Arc::clone(&self.answers));
@@ -121,6 +130,8 @@ impl Renderer {
         let killed_for_memory = || self.browser.as_ref().is_some_and(|browser| browser.memory_kills() > kills);
         match halt {
             Halt::Late => Ok(Ending::Deadline { during: doing, responsive: page.answers_within(SIGN_OF_LIFE) }),
+            Halt::Closed => Ok(Ending::Closed),
+            Halt::NotShown(message) => Ok(Ending::NotShown { message }),
             Halt::Flood(what) => Ok(Ending::Flood { what }),
             Halt::Crashed { status, code } => {
                 let (status, code) = page.how_it_crashed().unwrap_or((status, code));
@@ -146,12 +157,12 @@ impl Renderer {
         }
     }
 
-    /// Disposes of a page, or of its whole browser where that is surer.
+    /// Disposes of a page, or of its whole browser where that is surer: a page that does not end by itself may go on
+    /// asking for things while it is closed.
     fn give_back(&mut self, page: Page, ending: Option<&Ending>) {
         let sure = match ending {
-            Some(Ending::Complete | Ending::Step { .. } | Ending::Navigation { .. }) => true,
-            Some(Ending::Deadline { responsive, .. }) => *responsive,
-            Some(Ending::Crashed { .. } | Ending::BrowserOutOfMemory | Ending::Flood { .. }) | None => false,
+            Some(Ending::Complete | Ending::Step { .. } | Ending::Navigation { .. } | Ending::Closed) => true,
+            Some(_) | None => false,
         };
         match &self.browser {
             Some(browser) if sure => browser.dispose(page),

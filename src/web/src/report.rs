@@ -79,6 +79,13 @@ pub enum Ending {
         /// The signal or exit status, as the browser tells it.
         code: i64,
     },
+    /// Two browsers, both fresh or in good order, could not take a picture of it.
+    NotShown {
+        /// The browser's words.
+        message: String,
+    },
+    /// The page closed its own window.
+    Closed,
     /// The kernel killed the whole browser for memory while the page ran.
     BrowserOutOfMemory,
     /// The page did too much of something.

@@ -191,6 +191,12 @@ struct TargetInfo {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+struct OfSession {
+    session_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct OfTarget {
     target_id: String,
 }
@@ -221,6 +227,11 @@ impl Shared {
         if method == "Target.targetCrashed" {
             let OfTarget { target_id } = serde_json::from_str(params.get()).ok()?;
             return routes.targets.get(&target_id).cloned();
+        }
+        if method == "Target.detachedFromTarget" {
+            // The session that is over, not the one that tells it.
+            let OfSession { session_id } = serde_json::from_str(params.get()).ok()?;
+            return routes.sessions.remove(&session_id);
         }
         if method != "Target.attachedToTarget" {
             return routes.sessions.get(session?).cloned();

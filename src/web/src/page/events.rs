@@ -54,6 +54,17 @@ pub(super) fn crashed(params: &str, target: &str) -> Option<(String, i64)> {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Detached {
+    session_id: String,
+}
+
+/// The session that is over.
+pub(super) fn ended_session(params: &str) -> Option<String> {
+    parse(params).map(|Detached { session_id }| session_id)
+}
+
+#[derive(Deserialize)]
 pub(super) struct Dialog {
     #[serde(rename = "type")]
     pub(super) kind: String,

@@ -57,6 +57,9 @@ impl Page {
             Err(Halt::Failed(crate::WebError::Refused { message, .. })) => return Ok(Gone::No(message)),
             Err(halt) => return Err(halt),
         };
+        if went.is_download == Some(true) {
+            self.traffic.refuse("download", &command.url);
+        }
         if let Some(error) = went.error_text.filter(|error| !error.is_empty()) {
             return Ok(Gone::No(error));
         }

@@ -69,6 +69,7 @@ impl Page {
             session: String::new(),
             wanted: std::collections::HashMap::new(),
             crashed: None,
+            closed: false,
             title: String::new(),
             mouse_down: false,
             frames: Frames::default(),

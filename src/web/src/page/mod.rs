@@ -43,6 +43,10 @@ pub(crate) enum Halt {
     Late,
     /// The page's process ended.
     Crashed { status: String, code: i64 },
+    /// The page closed itself.
+    Closed,
+    /// The browser says that it cannot capture the page.
+    NotShown(String),
     /// The browser is gone.
     Gone(String),
     /// The page does too much of this.
@@ -90,6 +94,8 @@ pub(crate) struct Page {
     /// Answers that came while something else was waited for; `None` until they come.
     wanted: HashMap<CallId, Option<Result<Box<RawValue>, String>>>,
     crashed: Option<(String, i64)>,
+    /// Whether the page has closed itself.
+    closed: bool,
     /// The document's title when it was last looked at.
     pub(crate) title: String,
     /// Whether the left button of the mouse is held.
@@ -162,6 +168,9 @@ impl Page {
         if let Some((status, code)) = &self.crashed {
             return Err(Halt::Crashed { status: status.clone(), code: *code });
         }
+        if self.closed {
+            return Err(Halt::Closed);
+        }
         match self.inbox.next(deadline)? {
             Message::Event(event) => self.on_event(&event),
             Message::Answer(answer) => {
@@ -204,7 +213,9 @@ impl Page {
             "Page.javascriptDialogOpening" => return self.on_dialog(session, params),
             "Inspector.targetCrashed" if session == Some(&self.session) => self.on_crash(None),
             "Target.targetCrashed" => self.on_crash(events::crashed(params, &self.target)),
-            "Target.detachedFromTarget" => {}
+            "Target.detachedFromTarget" => {
+                self.closed |= events::ended_session(params).as_deref() == Some(&self.session);
+            }
             method if method.starts_with("Network.") => self.traffic.on_network(method, params),
             _ if session == Some(&self.session) && !self.frames.on_event(&event.method, params) => {
                 self.watch.on_event(&event.method, params);
@@ -251,8 +262,9 @@ impl Page {
     /// Ends the page and its context with everything in it: storage, cookies, cache, workers, popups.
     pub(crate) fn dispose(mut self, deadline: Instant) -> Result<(), Halt> {
         let command = DisposeBrowserContextParams::new(self.context.clone());
-        // A crashed page is disposed of like any other.
+        // A crashed or closed page is disposed of like any other.
         self.crashed = None;
+        self.closed = false;
         self.ask_browser(&command, deadline).map(|_| ())
     }
 }

@@ -73,7 +73,8 @@ impl Page {
             Err(thrown) => return Ok(Err(thrown)),
         };
         self.title.clone_from(&extent.title);
-        let captured = match self.area(shot, viewport, &extent, deadline)? {
+        let by = deadline.min(Instant::now() + limits.action);
+        let captured = match self.area(shot, viewport, &extent, by)? {
             Ok(captured) => captured,
             Err(why) => {
                 self.restore(deadline)?;
@@ -155,7 +156,7 @@ impl Page {
         }
         let data = match answer {
             Ok(data) => data.data,
-            Err(Halt::Failed(WebError::Refused { message, .. })) => return Ok(Err(message)),
+            Err(Halt::Failed(WebError::Refused { message, .. })) => return Err(Halt::NotShown(message)),
             Err(halt) => return Err(halt),
         };
         let bytes = BASE64.decode(data.as_bytes()).map_err(|error| {

@@ -27,6 +27,8 @@ pub(crate) struct Traffic {
     /// Requests that are answered before the page is ended.
     most: u32,
     asked: u32,
+    most_popups: u32,
+    popups: u32,
     listed: Vec<Request>,
     refused: Vec<Refused>,
     /// Requests that are under way, and since when there are none.
@@ -41,6 +43,8 @@ impl Default for Traffic {
             answers: Arc::new(NoAnswers),
             most: u32::MAX,
             asked: 0,
+            most_popups: 0,
+            popups: 0,
             listed: Vec::new(),
             refused: Vec::new(),
             open: HashSet::new(),
@@ -55,6 +59,7 @@ impl Traffic {
         self.files = OwnFiles::new(&job.files);
         self.answers = answers;
         self.most = job.limits.requests;
+        self.most_popups = job.limits.popups;
     }
 
     /// Everything that was listed.
@@ -196,28 +201,29 @@ impl Page {
         Ok(())
     }
 
-    /// A target that the page opened. Popups are closed before they run anything, and nothing is left to wait.
+    /// A target that the page opened: a popup, which is closed, a frame, or a worker. None is left to wait.
     pub(super) fn on_attached(&mut self, params: &str) -> Result<(), Halt> {
         let Some(Attached { session_id, target_info }) = parse(params) else { return Ok(()) };
         if target_info.target_id == self.target {
             return Ok(());
         }
-        match target_info.kind.as_str() {
-            "page" | "tab" | "other" => {
-                self.traffic.refuse("popup", &target_info.url);
-                let params = json!({ "targetId": target_info.target_id }).to_string();
-                self.tell(None, "Target.closeTarget", &params)
-            }
-            "service_worker" => {
-                self.traffic.refuse("service_worker", &target_info.url);
-                let params = json!({ "targetId": target_info.target_id }).to_string();
-                self.tell(None, "Target.closeTarget", &params)
-            }
-            _ => {
-                self.tell(Some(&session_id), "Fetch.enable", r#"{"patterns":[{"urlPattern":"*"}]}"#)?;
-                self.tell(Some(&session_id), "Runtime.runIfWaitingForDebugger", "{}")
-            }
+        let close = json!({ "targetId": target_info.target_id }).to_string();
+        if target_info.kind == "service_worker" {
+            self.traffic.refuse("service_worker", &target_info.url);
+            return self.tell(None, "Target.closeTarget", &close);
         }
+        self.tell(Some(&session_id), "Fetch.enable", r#"{"patterns":[{"urlPattern":"*"}]}"#)?;
+        // A popup that is held shares the page's thread and would hold it, too: it runs until it is closed.
+        self.tell(Some(&session_id), "Runtime.runIfWaitingForDebugger", "{}")?;
+        if matches!(target_info.kind.as_str(), "page" | "tab" | "other") {
+            self.traffic.refuse("popup", &target_info.url);
+            self.traffic.popups += 1;
+            if self.traffic.popups > self.traffic.most_popups {
+                return Err(Halt::Flood(format!("windows: more than {}", self.traffic.most_popups)));
+            }
+            self.tell(None, "Target.closeTarget", &close)?;
+        }
+        Ok(())
     }
 }
 

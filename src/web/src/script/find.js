@@ -84,6 +84,8 @@ async (task, selector, states, argument, tries) => {
   if (states.includes("enabled") && disabled()) return notYet("the element is disabled");
   if (states.includes("editable") && !editable()) return notYet("the element cannot be edited");
   if (states.includes("stable")) {
+    // Measured in two frames: between frames nothing moves, whatever is animated.
+    await frame();
     const before = rect();
     await frame();
     const after = rect();
