@@ -8,6 +8,8 @@
 //!
 //! `GLASSHOUSE_WEB_FAULTS_ONLY=words` shows those pages whose name has these words in it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod cases;
 mod files;
 

@@ -1,5 +1,7 @@
 //! What pages can do to each other (nothing), what is captured of them, and what steps do.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod captures;
 mod isolation;
 mod steps;
