@@ -42,6 +42,8 @@ pub(super) fn jsdelivr(files: &Files, address: &Address) -> Outcome {
     let Some((kind, rest)) = address.path.split_once('/') else {
         return Outcome::NotMirrored(Lacking::address(address));
     };
+    // Addresses with two slashes are in wide use, and the real host does not mind.
+    let rest = rest.trim_start_matches('/');
     if kind == "combine" {
         return unsupported("files combined on demand are not mirrored; let the page load each by itself");
     }

@@ -103,6 +103,7 @@ fn jsdelivr_serves_exact_versions_ranges_and_the_newest() {
         assert_eq!(version(&format!("{base}/p5{range}/lib/p5.js")), expected, "{range}");
     }
     assert_eq!(version(&format!("{base}/p5@2.0.0-beta.1/lib/p5.js")), "2.0.0-beta.1");
+    assert_eq!(version(&format!("{base}//p5@1.4/lib/p5.js")), "1.4.0");
 }
 
 #[test]
