@@ -12,7 +12,7 @@ use crate::evidence;
 use crate::helper::{Client, HelperCommand};
 use crate::joining::{Joining, Seen};
 use crate::store::Store;
-use crate::taking::Taking;
+use crate::taking::{Given, Taking};
 use crate::walk::{WalkLimits, walk};
 
 /// What was in the work folder before the run, which is no artifact unless it was changed.
@@ -41,6 +41,15 @@ pub struct Collected {
     pub hooks: Option<String>,
     /// Seconds for finding, reading and storing.
     pub harvest_seconds: f64,
+    /// Seconds of waiting for the helper.
+    pub check_seconds: f64,
+}
+
+/// What became of [`Given`] things.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// In the same order.
+    pub artifacts: Vec<Artifact>,
     /// Seconds of waiting for the helper.
     pub check_seconds: f64,
 }
@@ -109,6 +118,20 @@ impl Harvester {
             harvest_seconds: started.elapsed().saturating_sub(checking).as_secs_f64(),
             check_seconds: checking.as_secs_f64(),
         })
+    }
+
+    /// Takes what was captured outside of any folder, such as the pictures of a page.
+    ///
+    /// # Errors
+    /// A fault if something on our side failed; nothing in the bytes is a reason.
+    pub fn take(&self, given: Vec<Given>, limits: &Limits) -> Result<Taken, Fault> {
+        let mut client = self.lend();
+        let mut taking = Taking::new(&self.store, &mut client);
+        let artifacts =
+            given.into_iter().map(|one| taking.given(one, limits.artifact_size)).collect::<Result<_, _>>()?;
+        let check_seconds = taking.checking.as_secs_f64();
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
+        Ok(Taken { artifacts, check_seconds })
     }
 
     fn lend(&self) -> Client {

@@ -23,7 +23,7 @@ mod taking;
 mod walk;
 
 pub use check::{Checked, check_file};
-pub use collect::{Collected, Harvester, Inputs};
+pub use collect::{Collected, Harvester, Inputs, Taken};
 pub use contract::{
     Capture, ContractError, ErrorLink, Failure, PixelFile, parse_capture, parse_error, parse_failure, parse_overflow,
 };
@@ -31,4 +31,5 @@ pub use helper::{Client, HelperCommand};
 pub use names::shown;
 pub use pixels::{EncodeError, encode_png};
 pub use store::{Store, StoreError};
+pub use taking::Given;
 pub use walk::{Found, Node, Walk, WalkLimits, walk};

@@ -1,9 +1,11 @@
 //! Takes one thing of a run: stores its bytes, has it checked, and says what it is as an [`Artifact`].
 
 use std::fs::File;
+use std::io::{self, Seek, Write};
 use std::time::{Duration, Instant};
 
-use glasshouse_model::{Artifact, ArtifactKind, Fault, FaultKind};
+use glasshouse_model::{Artifact, ArtifactKind, Fault, FaultKind, Origin};
+use serde_json::Value;
 
 use crate::check::Checked;
 use crate::contract::PixelFile;
@@ -15,6 +17,21 @@ use crate::store::{Store, StoreError};
 const BYTES_IN_ALL: u64 = 2 << 30;
 /// Seconds of processor time that the checks of one run may take together.
 const SECONDS_IN_ALL: f64 = 60.0;
+
+/// Something that we captured ourselves, to be checked and stored.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// Its name in the record.
+    pub name: String,
+    /// What it was asked for as.
+    pub kind: ArtifactKind,
+    /// Its bytes, which come from inside a sandbox.
+    pub bytes: Vec<u8>,
+    /// How it came about.
+    pub origin: Option<Origin>,
+    /// Facts about it.
+    pub facts: Option<Value>,
+}
 
 /// One run's taking: a helper, the store, and what is left of the run's budgets.
 pub(crate) struct Taking<'a> {
@@ -48,6 +65,16 @@ impl<'a> Taking<'a> {
         }
         artifact.kind = kind(&artifact, extension.as_deref());
         Ok(artifact)
+    }
+
+    /// Takes bytes that we captured ourselves: they are of the kind that they were asked for as, or a problem.
+    pub(crate) fn given(&mut self, given: Given, largest: u64) -> Result<Artifact, Fault> {
+        let Given { name, kind, bytes, origin, facts } = given;
+        let size = bytes.len() as u64;
+        let file = in_memory(&bytes).map_err(|error| Fault::new(FaultKind::Harvest, error.to_string()))?;
+        drop(bytes);
+        let taken = self.file(name.as_bytes(), &file, size, largest)?;
+        Ok(Artifact { name, kind, origin, facts, ..taken })
     }
 
     /// Takes captured pixels as a PNG.
@@ -131,6 +158,14 @@ fn kind(artifact: &Artifact, extension: Option<&str>) -> ArtifactKind {
         media_type if media_type.starts_with("image/") => ArtifactKind::Image,
         _ => ArtifactKind::File,
     }
+}
+
+/// A file that holds these bytes and has no name.
+fn in_memory(bytes: &[u8]) -> io::Result<File> {
+    let mut file = File::from(rustix::fs::memfd_create("glasshouse-capture", rustix::fs::MemfdFlags::CLOEXEC)?);
+    file.write_all(bytes)?;
+    file.rewind()?;
+    Ok(file)
 }
 
 fn storage(error: StoreError) -> Fault {

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::env;
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use glasshouse_images::{Definition, Image, ensure};
 use glasshouse_model::{Fault, Limits};
 use glasshouse_sandbox::{Pool, Worker};
 
 use crate::cli::{cache_folder, definitions};
-use crate::{glass, policies};
+use crate::glass::Glass;
+use crate::policies;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -41,7 +43,8 @@ impl Bench {
     pub fn new() -> Outcome<Self> {
         let image = image()?;
         let policy = policies::load(None)?.get("default")?;
-        let config = glass::configuration(&image, &policy, &cache()?)?;
+        let glass = Glass::new(definitions()?, Vec::new(), &cache()?, Arc::new(|line| eprintln!("{line}")));
+        let config = glass.pool_config("python", &policy)?;
         let (driver, warm) = (config.driver.folder().to_owned(), config.warm.clone());
         let pool = Pool::new(config)?;
         Ok(Self { image, pool, driver, limits: policy.limits, warm })

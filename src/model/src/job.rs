@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::page::PageRequest;
 use crate::{Digest, Policy};
 
 /// Something a run can show, which a row may insist on.
@@ -20,11 +21,13 @@ pub enum CaptureKind {
     Facts,
     /// Something on stdout.
     Text,
+    /// The page's document: as serialised HTML and as a tree with boxes and visible text.
+    Dom,
 }
 
 impl CaptureKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Image, Self::Video, Self::File, Self::Facts, Self::Text];
+    pub const ALL: [Self; 6] = [Self::Image, Self::Video, Self::File, Self::Facts, Self::Text, Self::Dom];
 
     /// The name in rows.
     pub fn name(self) -> &'static str {
@@ -34,6 +37,7 @@ impl CaptureKind {
             Self::File => "file",
             Self::Facts => "facts",
             Self::Text => "text",
+            Self::Dom => "dom",
         }
     }
 }
@@ -80,6 +84,8 @@ pub struct Job {
     pub policy: Policy,
     /// Seeds `random` and NumPy's global generator after the fork.
     pub seed: u64,
+    /// What is asked of a page; the default for what is no page.
+    pub page: PageRequest,
 }
 
 impl Job {
@@ -102,6 +108,12 @@ impl Job {
             &policy,
             &seed,
         ];
+        let page = serde_json::to_vec(&self.page).unwrap_or_default();
+        // Only where it says something: what was recorded before there were pages keeps its id.
+        if self.page != PageRequest::default() {
+            parts.push(b"page");
+            parts.push(&page);
+        }
         for (path, bytes) in &self.files {
             parts.push(path.as_bytes());
             parts.push(bytes);

@@ -7,6 +7,7 @@ mod digest;
 mod fault;
 mod job;
 mod limits;
+pub mod page;
 mod policy;
 mod quantity;
 mod record;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::page::{ConsoleLine, Refused, Request};
 use crate::{Cause, Digest, Fault, Verdict};
 
 /// What came of a row: a verdict on the code, or a fault of ours, never both.
@@ -84,6 +85,15 @@ pub struct Record {
     pub phases: Phases,
     /// What it showed, in order of appearance.
     pub artifacts: Vec<Artifact>,
+    /// What a page wrote to its console, uncaught errors included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub console: Vec<ConsoleLine>,
+    /// Every request of a page, and who answered it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<Request>,
+    /// What a page tried that is never let through.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Refused>,
     /// The seed that `random` and NumPy's global generator got.
     pub seed: u64,
     /// The row's own columns, untouched; one whose name is a field above is found as `input_<name>`.
@@ -93,7 +103,7 @@ pub struct Record {
 
 impl Record {
     /// The fields of a record: row columns of these names are kept as `input_<name>`.
-    pub const FIELDS: [&'static str; 18] = [
+    pub const FIELDS: [&'static str; 21] = [
         "id",
         "row",
         "job",
@@ -110,6 +120,9 @@ impl Record {
         "usage",
         "phases",
         "artifacts",
+        "console",
+        "requests",
+        "refused",
         "seed",
         "scores",
     ];
@@ -219,11 +232,13 @@ pub struct Phases {
 pub enum ArtifactKind {
     /// A figure, rendered by us from the state that the script showed, saved or left open.
     Figure,
+    /// A page as it was shown.
+    Screenshot,
     /// A picture file that the script wrote.
     Image,
     /// A moving picture that the script wrote.
     Video,
-    /// A page or vector document that the script wrote: PDF, SVG, EPS, HTML.
+    /// A page or vector document that the script wrote (PDF, SVG, EPS, HTML), or a page's own document at its end.
     Document,
     /// Any other file that the script wrote.
     File,

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use crate::limits::LimitChanges;
+use crate::page::{PageRequest, Step};
 use crate::{CaptureKind, Digest, Job, Policy, PolicyError, PolicySet, Test};
 
 /// One line of a dataset: its place and its columns, untouched.
@@ -70,6 +71,8 @@ impl RowError {
 pub struct RuntimeInfoForRows {
     /// Hash of image and driver.
     pub image: Digest,
+    /// Whether its code is a page for a browser, not a program.
+    pub pages: bool,
     /// The names of fenced blocks (and of the `language` field) that mean this runtime, lower case.
     pub languages: Vec<String>,
 }
@@ -99,6 +102,11 @@ impl Row {
         }
     }
 
+    /// The runtime that this row asks for, by its own name.
+    pub fn runtime_name(&self, context: &JobContext) -> Result<String, RowError> {
+        self.runtime(context).map(|(name, _)| name)
+    }
+
     /// Makes the job that this row describes.
     pub fn job(&self, context: &JobContext) -> Result<Job, RowError> {
         if let Some(id) = self.columns.get("id")
@@ -120,7 +128,12 @@ impl Row {
             capture: self.capture()?,
             policy,
             seed: 0,
+            page: PageRequest::default(),
         };
+        if info.pages {
+            self.no_program(&job)?;
+            job.page = self.page(&job.capture)?;
+        }
         // An unseeded job still gets the same seed on every run, so that a resumed dataset equals an undisturbed one.
         job.seed = match self.columns.get("seed") {
             None | Some(Value::Null) => derived_seed(&job.id()),
@@ -129,6 +142,37 @@ impl Row {
             }
         };
         Ok(job)
+    }
+
+    /// What only a program can be given is an error in a row whose code is a page.
+    fn no_program(&self, job: &Job) -> Result<(), RowError> {
+        let given =
+            [("stdin", !job.stdin.is_empty()), ("args", !job.args.is_empty()), ("tests", !job.tests.is_empty())];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((field, _)) => Err(RowError::field(field, "is for programs; a page takes \"actions\" and \"page\"")),
+            None => Ok(()),
+        }
+    }
+
+    fn page(&self, capture: &[CaptureKind]) -> Result<PageRequest, RowError> {
+        let mut page: PageRequest = match self.columns.get("page") {
+            None | Some(Value::Null) => PageRequest::default(),
+            Some(value) => {
+                serde_json::from_value(value.clone()).map_err(|error| RowError::field("page", error.to_string()))?
+            }
+        };
+        let step = |(index, value): (usize, &Value)| {
+            serde_json::from_value::<Step>(value.clone())
+                .map_err(|error| RowError::field(format!("actions[{index}]"), error.to_string()))
+        };
+        if let Some(actions) = self.list("actions")? {
+            page.actions = actions.iter().enumerate().map(step).collect::<Result<_, _>>()?;
+        }
+        if capture.contains(&CaptureKind::Dom) {
+            page.captures.html = true;
+            page.captures.tree.get_or_insert_default();
+        }
+        Ok(page)
     }
 
     fn runtime<'c>(&self, context: &'c JobContext) -> Result<(String, &'c RuntimeInfoForRows), RowError> {
@@ -328,7 +372,8 @@ mod tests {
     fn context() -> JobContext {
         let mut policies = PolicySet::default();
         policies.add("default", "").unwrap();
-        let python = RuntimeInfoForRows { image: Digest::of(b"i"), languages: vec!["python".into(), "py".into()] };
+        let python =
+            RuntimeInfoForRows { image: Digest::of(b"i"), pages: false, languages: vec!["python".into(), "py".into()] };
         JobContext {
             policies,
             default_policy: "default".into(),

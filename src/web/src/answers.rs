@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde::Serialize;
+pub use glasshouse_model::page::Answerer;
 
 /// The origin of a page that has files of its own. Names under `localhost` count as trustworthy, so the page may use
 /// what it could use when opened as a file; no name of a real host can be meant.
@@ -21,20 +21,6 @@ pub struct Asked<'a> {
     pub method: &'a str,
     /// DevTools' word for what it is for: `Document`, `Script`, `Image`, `Font`, `XHR`, ...
     pub kind: &'a str,
-}
-
-/// Who answered a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Answerer {
-    /// The job's own files.
-    Files,
-    /// The local mirror of public packages.
-    Mirror,
-    /// A picture made here in place of one from a placeholder service.
-    Placeholder,
-    /// Nobody: the request failed as it fails on a machine without a network.
-    Nobody,
 }
 
 /// Bytes of an answer, with the encoding in which the browser takes them made once for all pages.

@@ -1,10 +1,9 @@
 //! What was seen of a page. Evidence only: verdicts are made elsewhere.
 
+use glasshouse_model::page::Format;
+pub use glasshouse_model::page::{ConsoleLine, Refused, Request};
 use serde::Serialize;
 use serde_json::Value;
-
-use crate::answers::Answerer;
-use crate::job::Format;
 
 /// Everything that a job showed.
 #[derive(Clone, Debug, Serialize)]
@@ -121,45 +120,6 @@ pub struct Cut<T> {
     pub value: T,
     /// Whether there was more.
     pub cut: bool,
-}
-
-/// One line of the console.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ConsoleLine {
-    /// `log`, `warning`, `error`, ...; `uncaught` for errors that no code caught; `browser` for the browser's own lines.
-    pub kind: String,
-    /// The text, cut at 4,096 bytes.
-    pub text: String,
-    /// Where it comes from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// The line there, counted from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub line: Option<u64>,
-}
-
-/// One request.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Request {
-    /// The URL, cut at 2,048 bytes.
-    pub url: String,
-    /// `GET`, `POST`, ...
-    pub method: String,
-    /// DevTools' word for what it is for, in lower case: `document`, `script`, `image`, ...
-    pub kind: String,
-    /// Who answered.
-    pub by: Answerer,
-    /// The HTTP status, or `None` if the request failed.
-    pub status: Option<u16>,
-}
-
-/// Something that is never let through.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Refused {
-    /// `dialog`, `popup`, `download`, `service_worker`, `web_socket`, `file_chooser`.
-    pub what: String,
-    /// The dialog's text or the URL, cut at 2,048 bytes.
-    pub about: String,
 }
 
 /// Seconds.

@@ -36,6 +36,8 @@ pub struct Source {
     rows: Option<u64>,
     progress: Progress,
     ended: bool,
+    /// The next row, where somebody looked at it already.
+    peeked: Option<Box<Result<Placed, RowProblem>>>,
 }
 
 /// What a format's reader gives for each row it finds.
@@ -79,6 +81,7 @@ impl Source {
             rows,
             progress,
             ended: false,
+            peeked: None,
         })
     }
 
@@ -92,6 +95,14 @@ impl Source {
     /// All rows before sharding and limit, where the format tells (Parquet).
     pub fn size_hint_rows(&self) -> Option<u64> {
         self.rows
+    }
+
+    /// The next row, which stays the next one.
+    pub fn peek(&mut self) -> Option<&Result<Placed, RowProblem>> {
+        if self.peeked.is_none() {
+            self.peeked = self.read().map(Box::new);
+        }
+        self.peeked.as_deref()
     }
 
     /// A handle that tells how far the inputs are read.
@@ -127,6 +138,15 @@ impl Iterator for Source {
     type Item = Result<Placed, RowProblem>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        match self.peeked.take() {
+            Some(peeked) => Some(*peeked),
+            None => self.read(),
+        }
+    }
+}
+
+impl Source {
+    fn read(&mut self) -> Option<Result<Placed, RowProblem>> {
         while !self.ended && self.options.limit.is_none_or(|limit| self.given < limit) {
             let found = match self.next_found() {
                 Ok(found) => found?,

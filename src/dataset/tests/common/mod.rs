@@ -41,6 +41,9 @@ pub fn record(row: u64) -> Record {
         usage: Usage::default(),
         phases: Phases::default(),
         artifacts: Vec::new(),
+        console: Vec::new(),
+        requests: Vec::new(),
+        refused: Vec::new(),
         seed: row,
         columns: serde_json::from_str(r#"{"code": "print(1)", "n": [1, null]}"#).unwrap(),
     }

@@ -54,28 +54,27 @@ pub(super) struct Done {
 
 impl Batch<'_> {
     /// Runs every row that has no record yet.
-    pub(super) fn run(self) -> Result<Done, Failure> {
+    pub(super) fn run(mut self) -> Result<Done, Failure> {
         let (out, report) = (self.out, self.report);
         let folder = Arc::new(RunFolder::open(out, &self.identity()?, self.mode)?);
         if folder.resumed() > 0 {
             eprintln!("{}: {} rows are recorded already; going on", out.display(), folder.resumed());
         }
         let stop = Stop::on_signals().map_err(|error| Failure::Host(format!("cannot watch for Ctrl-C: {error}")))?;
-        let ready = self.plan.ready(&self.cache)?;
+        let first = self.first_runtime();
+        let glass = self.plan.glass(&self.cache, first.as_deref())?;
         let mut progress = Progress::new(self.source.progress(), self.rows, self.quiet);
         let shared = Arc::new(Shared {
             folder: Arc::clone(&folder),
             context: self.plan.context,
-            runtimes: ready.runtimes,
-            collector: setup::harvester(&folder.artifacts())?,
             inflight: Inflight::new(Shared::room(self.workers)),
             tally: Tally::default(),
             stop,
             notice: progress.notice(),
         });
         let since = Instant::now();
-        let runners = ready.glass.runners(self.workers);
-        let end = pipeline::drive(&shared, self.source, runners, |tally| progress.tick(&tally.now()));
+        let executors = glass.executors(self.workers, &setup::harvester(&folder.artifacts())?);
+        let end = pipeline::drive(&shared, self.source, executors, |tally| progress.tick(&tally.now()));
         progress.end();
         let seconds = since.elapsed().as_secs_f64();
         note(&folder, seconds, self.workers)?;
@@ -92,6 +91,12 @@ impl Batch<'_> {
         };
         let report = if report { Some(report::write(out)?) } else { None };
         Ok(Done { complete: end == End::Complete, code, report, counts, seconds })
+    }
+
+    /// The runtime that the first row asks for, if that row can be used.
+    fn first_runtime(&mut self) -> Option<String> {
+        let placed = self.source.peek()?.as_ref().ok()?;
+        placed.row.runtime_name(&self.plan.context).ok()
     }
 
     fn identity(&self) -> Result<RunIdentity, Failure> {

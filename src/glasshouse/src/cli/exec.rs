@@ -13,7 +13,7 @@ use super::args::ExecArgs;
 use super::save::{Saved, save};
 use super::setup::{self, Plan};
 use super::{Failure, place};
-use crate::pipeline::{Answer, answer};
+use crate::pipeline::Answer;
 use crate::text::{bytes, plain, seconds};
 
 /// Characters of a cause that the summary shows.
@@ -25,12 +25,12 @@ pub(super) fn exec(args: &ExecArgs) -> Result<u8, Failure> {
     plan.context.allow_looser_limits = true;
     let job = job(args, &plan)?;
     let cache = place::cache(args.setup.cache.as_deref())?;
-    let ready = plan.ready(&cache)?;
+    let glass = plan.glass(&cache, Some(&job.runtime))?;
     let store = tempfile::tempdir().map_err(|error| Failure::Storage(format!("no temporary folder: {error}")))?;
     let harvester = setup::harvester(store.path())?;
-    let mut runners = ready.glass.runners(1);
-    let Some(runner) = runners.first_mut() else { return Err(Failure::Host("there is no worker".to_owned())) };
-    let answer = answer(&job, runner.as_mut(), harvester.as_ref())?;
+    let mut executors = glass.executors(1, &harvester);
+    let Some(executor) = executors.first_mut() else { return Err(Failure::Host("there is no worker".to_owned())) };
+    let answer = executor.answer(&job)?;
     pass_on(&answer.stdout, &mut io::stdout().lock())?;
     pass_on(&answer.stderr, &mut io::stderr().lock())?;
     let saved = save(&answer.artifacts, store.path(), &args.out)?;

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use glasshouse_capture::{Harvester, HelperCommand, Store};
-use glasshouse_images::{Definition, Drive, ensure};
-use glasshouse_model::{Digest, JobContext, PolicySet, Requirement, RuntimeInfo, RuntimeInfoForRows};
+use glasshouse_images::{Definition, Drive};
+use glasshouse_model::{Digest, JobContext, PolicySet, Requirement, RuntimeInfoForRows};
 use include_dir::Dir;
 
 use super::args::Setup;
@@ -25,22 +25,12 @@ pub(super) struct Plan {
     allow_missing: Vec<Requirement>,
 }
 
-/// What runs jobs.
-pub(super) struct Ready {
-    /// Makes runners.
-    pub(super) glass: Glass,
-    /// What records say of each runtime.
-    pub(super) runtimes: BTreeMap<String, RuntimeInfo>,
-}
-
 impl Plan {
     /// Reads policies and definitions; `runtime` is that of rows that name none.
     pub(super) fn new(setup: &Setup, runtime: Option<&str>, allow_looser_limits: bool) -> Result<Self, Failure> {
         let policies = policies::load(setup.policies.as_deref())?;
         policies.get(&setup.policy).map_err(policies::PoliciesError::from)?;
-        // A browser's jobs have no pool yet: a row that asks for one is refused like one for an unknown runtime.
-        let mut definitions = definitions()?;
-        definitions.retain(|definition| matches!(definition.runtime.drive, Drive::Interpreter { .. }));
+        let definitions = definitions()?;
         let runtimes: BTreeMap<_, _> = definitions.iter().map(for_rows).collect();
         let default_runtime = runtime.map(|name| known_runtime(name, &runtimes)).transpose()?;
         let context = JobContext {
@@ -75,19 +65,16 @@ impl Plan {
         Ok(options)
     }
 
-    /// Builds the images that are missing, saying so, and starts the glass.
-    pub(super) fn ready(&self, cache: &Path) -> Result<Ready, Failure> {
+    /// What runs jobs. The image of `runtime` is built now if it is missing, saying so, and a host that does not
+    /// isolate is known at once; other runtimes follow when a row needs them.
+    pub(super) fn glass(&self, cache: &Path, runtime: Option<&str>) -> Result<Glass, Failure> {
         let policy = self.context.policies.get(&self.context.default_policy).map_err(policies::PoliciesError::from)?;
-        let mut runtimes = BTreeMap::new();
-        let mut glass = Glass::default();
-        for definition in &self.definitions {
-            let image = ensure(definition, cache, &mut |line| eprintln!("{line}"))?;
-            let info =
-                RuntimeInfo { name: image.name.clone(), image: image.digest.hex(), versions: image.versions.clone() };
-            runtimes.insert(image.name.clone(), info);
-            glass.add(image, &policy, &self.allow_missing, cache)?;
+        let say = Arc::new(|line: &str| eprintln!("{line}"));
+        let glass = Glass::new(self.definitions.clone(), self.allow_missing.clone(), cache, say);
+        if let Some(runtime) = runtime {
+            glass.prepare(runtime, &policy)?;
         }
-        Ok(Ready { glass, runtimes })
+        Ok(glass)
     }
 }
 
@@ -120,7 +107,8 @@ fn for_rows(definition: &Definition) -> (String, RuntimeInfoForRows) {
     // The driver lies beside the image, not in it, and what it does can change results as well.
     let whole = Digest::of_parts(std::iter::once(image.as_bytes().as_slice()).chain(driver));
     let languages = definition.runtime.languages.clone();
-    (definition.runtime.name.clone(), RuntimeInfoForRows { image: whole, languages })
+    let pages = matches!(definition.runtime.drive, Drive::Browser { .. });
+    (definition.runtime.name.clone(), RuntimeInfoForRows { image: whole, pages, languages })
 }
 
 fn known_runtime(name: &str, runtimes: &BTreeMap<String, RuntimeInfoForRows>) -> Result<String, Failure> {

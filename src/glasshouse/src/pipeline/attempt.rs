@@ -1,14 +1,16 @@
 //! One job, from its runs to its answer: run, take out, judge.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use glasshouse_capture::{Collected, Harvester, Inputs};
 use glasshouse_model::{
-    Artifact, BackendInfo, ErrorInfo, Fault, Job, Limits, Outcome, Phases, Stream, Test, Usage, Verdict,
+    BackendInfo, ErrorInfo, Fault, Job, Limits, Outcome, Phases, RuntimeInfo, Test, Usage, Verdict,
 };
 use glasshouse_sandbox::{Exit, RunReport, RunRequest};
 
 use super::compare;
+use super::executor::{Answer, Executor};
 use super::stream::stream;
 use crate::verdict::{Evidence, TestOutcome, judge, signal_name};
 
@@ -49,43 +51,46 @@ impl Collector for Harvester {
     }
 }
 
-/// What is true of a job: all of a record but the row's own part.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// Verdict and cause, or fault.
-    pub outcome: Outcome,
-    /// Exit status of the run that decided.
-    pub exit_code: Option<i32>,
-    /// The signal that ended it.
-    pub signal: Option<String>,
-    /// Its uncaught error.
-    pub error: Option<ErrorInfo>,
-    /// What it printed.
-    pub stdout: Stream,
-    /// What it printed to stderr.
-    pub stderr: Stream,
-    /// Used by all runs of the job: times and bytes together, peaks at their highest.
-    pub usage: Usage,
-    /// The stages of all runs together.
-    pub phases: Phases,
-    /// What the first run showed.
-    pub artifacts: Vec<Artifact>,
+impl<T: Collector + ?Sized> Collector for Arc<T> {
+    fn collect(
+        &self,
+        work: OwnedFd,
+        captures: OwnedFd,
+        inputs: &Inputs<'_>,
+        limits: &Limits,
+    ) -> Result<Collected, Fault> {
+        self.as_ref().collect(work, captures, inputs, limits)
+    }
 }
 
-impl Answer {
-    /// The answer where we failed: nothing is known of the code.
-    pub fn fault(fault: Fault) -> Self {
-        Self {
-            outcome: Outcome::Fault(fault),
-            exit_code: None,
-            signal: None,
-            error: None,
-            stdout: Stream::default(),
-            stderr: Stream::default(),
-            usage: Usage::default(),
-            phases: Phases::default(),
-            artifacts: Vec::new(),
-        }
+/// Answers the jobs of an interpreter.
+pub struct Interpreted<R, C> {
+    runner: R,
+    collector: C,
+}
+
+impl<R: Runner, C: Collector> Interpreted<R, C> {
+    /// An executor that runs by `runner` and takes out by `collector`.
+    pub fn new(runner: R, collector: C) -> Self {
+        Self { runner, collector }
+    }
+}
+
+impl<R: Runner, C: Collector> Executor for Interpreted<R, C> {
+    fn answer(&mut self, job: &Job) -> Result<Answer, Fault> {
+        answer(job, &mut self.runner, &self.collector)
+    }
+
+    fn get_ready(&mut self) {
+        self.runner.get_ready();
+    }
+
+    fn runtime(&self, job: &Job) -> RuntimeInfo {
+        RuntimeInfo { name: job.runtime.clone(), ..RuntimeInfo::default() }
+    }
+
+    fn backend(&self, job: &Job) -> BackendInfo {
+        self.runner.backend(job)
     }
 }
 
@@ -95,7 +100,7 @@ const WORK: &str = "/work";
 const TEST_FRAME: &str = "File \"<tests>\"";
 
 /// Runs a job, once for each of its tests, until one run gives another verdict than `ok`.
-pub fn answer(job: &Job, runner: &mut dyn Runner, collector: &dyn Collector) -> Result<Answer, Fault> {
+fn answer(job: &Job, runner: &mut dyn Runner, collector: &dyn Collector) -> Result<Answer, Fault> {
     let mut whole = one_run(job, 0, runner, collector)?;
     for index in 1..job.tests.len() {
         if !matches!(whole.outcome, Outcome::Verdict { verdict: Verdict::Ok, .. }) {
@@ -152,6 +157,9 @@ fn one_run(job: &Job, index: usize, runner: &mut dyn Runner, collector: &dyn Col
         usage: report.usage,
         phases: Phases { queue: 0.0, lease: timing.lease, start: timing.start, run: timing.run, harvest, check },
         artifacts,
+        console: Vec::new(),
+        requests: Vec::new(),
+        refused: Vec::new(),
     })
 }
 

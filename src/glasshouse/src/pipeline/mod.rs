@@ -6,8 +6,10 @@
 
 mod attempt;
 mod compare;
+mod executor;
 mod feed;
 mod inflight;
+mod pages;
 mod stop;
 mod stream;
 mod tally;
@@ -18,17 +20,18 @@ pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use glasshouse_dataset::{Placed, RunFolder, Source};
-use glasshouse_model::{Digest, Job, JobContext, RuntimeInfo};
+use glasshouse_model::{Digest, Job, JobContext};
 
-pub use attempt::{Answer, Collector, Runner, answer};
+pub use attempt::{Collector, Interpreted, Runner};
+pub use executor::{Answer, Executor};
 pub use inflight::Inflight;
+pub use pages::{PageRunner, Pages, Taker};
 pub use stop::{Halt, INTERRUPTED, Stop};
 pub use tally::{Snapshot, Tally};
 
@@ -59,10 +62,6 @@ pub struct Shared {
     pub folder: Arc<RunFolder>,
     /// What decides which job a row becomes.
     pub context: JobContext,
-    /// What records say of each runtime.
-    pub runtimes: BTreeMap<String, RuntimeInfo>,
-    /// Takes captures out of runs.
-    pub collector: Arc<dyn Collector>,
     /// Rows under way.
     pub inflight: Inflight,
     /// Counters.
@@ -89,21 +88,26 @@ pub enum End {
     Early,
 }
 
-/// Runs every row of `source`, with one thread for each runner. `tick` is called ten times a second.
+/// Runs every row of `source`, with one thread for each executor. `tick` is called ten times a second.
 ///
 /// When the user asks to stop, jobs that run get a few seconds; then this returns although their
 /// threads still wait, and the command is expected to end soon, which ends their sandboxes.
-pub fn drive(shared: &Arc<Shared>, source: Source, runners: Vec<Box<dyn Runner>>, mut tick: impl FnMut(&Tally)) -> End {
-    let (tasks, queue) = mpsc::sync_channel(runners.len().max(1));
+pub fn drive(
+    shared: &Arc<Shared>,
+    source: Source,
+    executors: Vec<Box<dyn Executor>>,
+    mut tick: impl FnMut(&Tally),
+) -> End {
+    let (tasks, queue) = mpsc::sync_channel(executors.len().max(1));
     let queue = Arc::new(Mutex::new(queue));
     let (alive, over) = mpsc::channel::<()>();
     let feeder = Arc::clone(shared);
     thread::spawn(move || feed::feed(&feeder, source, &tasks));
     let mut workers = Vec::new();
-    for mut runner in runners {
+    for mut executor in executors {
         let (shared, queue, alive) = (Arc::clone(shared), Arc::clone(&queue), alive.clone());
         workers.push(thread::spawn(move || {
-            work::work(&shared, runner.as_mut(), &queue);
+            work::work(&shared, executor.as_mut(), &queue);
             drop(alive);
         }));
     }

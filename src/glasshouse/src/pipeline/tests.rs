@@ -37,15 +37,16 @@ impl Place {
         let shared = Arc::new(Shared {
             folder: Arc::new(folder),
             context: context(),
-            runtimes: BTreeMap::new(),
-            collector: Arc::new(FakeCollector::default()),
             inflight: Inflight::new(Shared::room(workers)),
             tally: Tally::default(),
             stop: Stop::default(),
             notice: Box::new(|_| {}),
         });
-        let runners = (0..workers).map(|_| Box::new(FakeRunner(answers.clone())) as Box<dyn Runner>).collect();
-        let end = drive(&shared, source, runners, |_| {});
+        let executor = |_| {
+            let interpreted = Interpreted::new(FakeRunner(answers.clone()), FakeCollector::default());
+            Box::new(interpreted) as Box<dyn Executor>
+        };
+        let end = drive(&shared, source, (0..workers).map(executor).collect(), |_| {});
         shared.folder.flush().unwrap();
         (end, shared)
     }
@@ -65,7 +66,7 @@ impl Place {
 fn context() -> JobContext {
     let mut policies = PolicySet::default();
     policies.add("default", "").unwrap();
-    let python = RuntimeInfoForRows { image: Digest::of(b"image"), languages: vec!["python".into()] };
+    let python = RuntimeInfoForRows { image: Digest::of(b"image"), pages: false, languages: vec!["python".into()] };
     JobContext {
         policies,
         default_policy: "default".into(),

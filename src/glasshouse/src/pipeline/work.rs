@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use glasshouse_dataset::FaultLine;
 use glasshouse_model::{Fault, FaultKind, Record};
 
-use super::attempt::{Answer, Runner, answer};
+use super::executor::{Answer, Executor};
 use super::feed::storage;
 use super::inflight::Turn;
 use super::stop::Halt;
@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const HOPELESS: u64 = 8;
 
 /// Works until the queue is at its end or the run is to stop.
-pub(super) fn work(shared: &Shared, runner: &mut dyn Runner, queue: &Mutex<Receiver<Task>>) {
+pub(super) fn work(shared: &Shared, executor: &mut dyn Executor, queue: &Mutex<Receiver<Task>>) {
     while !shared.stop.requested() {
         let received = queue.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(TICK);
         let task = match received {
@@ -31,16 +31,16 @@ pub(super) fn work(shared: &Shared, runner: &mut dyn Runner, queue: &Mutex<Recei
             Err(RecvTimeoutError::Disconnected) => return,
         };
         let Turn::Run(task) = shared.inflight.begin(task) else { continue };
-        if let Err(halt) = settle(shared, runner, *task) {
+        if let Err(halt) = settle(shared, executor, *task) {
             shared.stop.halt(halt);
             return;
         }
-        runner.get_ready();
+        executor.get_ready();
     }
 }
 
 /// Brings a task, and all that wait for the same answer, to their records.
-fn settle(shared: &Shared, runner: &mut dyn Runner, task: Task) -> Result<(), Halt> {
+fn settle(shared: &Shared, executor: &mut dyn Executor, task: Task) -> Result<(), Halt> {
     let job_id = task.job_id;
     let earlier = shared.folder.lookup_job(&job_id).map_err(storage)?;
     let record = match earlier {
@@ -48,8 +48,8 @@ fn settle(shared: &Shared, runner: &mut dyn Runner, task: Task) -> Result<(), Ha
             shared.tally.copied();
             copy(&earlier, task)
         }
-        None => match run(shared, runner, &task)? {
-            Some(answer) => record(shared, runner, task, answer),
+        None => match run(shared, executor, &task)? {
+            Some(answer) => record(executor, task, answer),
             None => return Ok(()),
         },
     };
@@ -69,12 +69,12 @@ fn write(shared: &Shared, record: &Record) -> Result<(), Halt> {
 }
 
 /// Tries until there is an answer; `None` if the run is to stop before there is one.
-fn run(shared: &Shared, runner: &mut dyn Runner, task: &Task) -> Result<Option<Answer>, Halt> {
+fn run(shared: &Shared, executor: &mut dyn Executor, task: &Task) -> Result<Option<Answer>, Halt> {
     let queue = task.since.elapsed().as_secs_f64();
     // Asked for only after a fault: it waits for the disk.
     let mut before = None;
     for attempt in 1.. {
-        let fault = match answer(&task.job, runner, shared.collector.as_ref()) {
+        let fault = match executor.answer(&task.job) {
             Ok(mut answer) => {
                 answer.phases.queue = queue;
                 return Ok(Some(answer));
@@ -119,14 +119,14 @@ fn wait(shared: &Shared, pause: Duration) {
     }
 }
 
-fn record(shared: &Shared, runner: &dyn Runner, task: Task, answer: Answer) -> Record {
+fn record(executor: &dyn Executor, task: Task, answer: Answer) -> Record {
     Record {
         id: task.id,
         row: task.placed.row.index,
         job: task.job_id,
         outcome: answer.outcome,
-        runtime: shared.runtimes.get(&task.job.runtime).cloned().unwrap_or_default(),
-        backend: runner.backend(&task.job),
+        runtime: executor.runtime(&task.job),
+        backend: executor.backend(&task.job),
         exit_code: answer.exit_code,
         signal: answer.signal,
         error: answer.error,
@@ -135,6 +135,9 @@ fn record(shared: &Shared, runner: &dyn Runner, task: Task, answer: Answer) -> R
         usage: answer.usage,
         phases: answer.phases,
         artifacts: answer.artifacts,
+        console: answer.console,
+        requests: answer.requests,
+        refused: answer.refused,
         seed: task.job.seed,
         columns: Record::columns_of_row(task.placed.row.columns),
     }

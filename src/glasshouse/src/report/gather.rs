@@ -229,7 +229,7 @@ fn last_lines(text: &str, most: usize) -> String {
 }
 
 fn is_picture(artifact: &Artifact) -> bool {
-    matches!(artifact.kind, ArtifactKind::Figure | ArtifactKind::Image | ArtifactKind::Video)
+    matches!(artifact.kind, ArtifactKind::Figure | ArtifactKind::Screenshot | ArtifactKind::Image | ArtifactKind::Video)
 }
 
 /// What the page shows of a record: its first figure, else the first picture file that it wrote.
@@ -296,6 +296,9 @@ pub(crate) mod tests {
             usage: Usage { wall: row as f64, ..Usage::default() },
             phases: Phases { run: 1.0, ..Phases::default() },
             artifacts: Vec::new(),
+            console: Vec::new(),
+            requests: Vec::new(),
+            refused: Vec::new(),
             seed: 0,
             columns: serde_json::Map::new(),
         }

@@ -129,10 +129,15 @@ pub(super) fn runtime_error(run: &Evidence<'_>) -> Option<Cause> {
 }
 
 pub(super) fn invalid_artifact(run: &Evidence<'_>) -> Option<Cause> {
+    invalid_picture(run.artifacts)
+}
+
+/// The first thing shown that cannot be what it claims to be.
+pub(super) fn invalid_picture(artifacts: &[Artifact]) -> Option<Cause> {
     let (artifact, problem) =
-        run.artifacts.iter().find_map(|artifact| artifact.problem.as_ref().map(|problem| (artifact, problem)))?;
+        artifacts.iter().find_map(|artifact| artifact.problem.as_ref().map(|problem| (artifact, problem)))?;
     let code = match artifact.kind {
-        ArtifactKind::Figure | ArtifactKind::Image => "picture",
+        ArtifactKind::Figure | ArtifactKind::Screenshot | ArtifactKind::Image => "picture",
         ArtifactKind::Video => "video",
         ArtifactKind::Document => "document",
         ArtifactKind::File => "file",
@@ -148,6 +153,7 @@ pub(super) fn no_artifact(run: &Evidence<'_>) -> Option<Cause> {
         CaptureKind::File => "no file was written",
         CaptureKind::Facts => "there is no figure to state facts about",
         CaptureKind::Text => "nothing was written to stdout",
+        CaptureKind::Dom => "there is no page whose document could be taken",
     };
     Some(Cause::new(absent.name(), message))
 }
@@ -157,23 +163,29 @@ fn shows(run: &Evidence<'_>, kind: CaptureKind) -> bool {
     match kind {
         CaptureKind::Image => any(is_picture),
         CaptureKind::Video => any(|artifact| artifact.kind == ArtifactKind::Video),
-        CaptureKind::File => any(|artifact| artifact.kind != ArtifactKind::Figure),
+        CaptureKind::File => any(|artifact| !matches!(artifact.kind, ArtifactKind::Figure | ArtifactKind::Screenshot)),
         CaptureKind::Facts => any(|artifact| artifact.facts.is_some()),
         CaptureKind::Text => run.stdout_bytes > 0,
+        CaptureKind::Dom => false,
     }
 }
 
 /// A still picture, or a moving one in a picture format (an animated GIF is both).
 fn is_picture(artifact: &Artifact) -> bool {
     match artifact.kind {
-        ArtifactKind::Figure | ArtifactKind::Image => true,
+        ArtifactKind::Figure | ArtifactKind::Screenshot | ArtifactKind::Image => true,
         ArtifactKind::Video => artifact.media_type.starts_with("image/"),
         ArtifactKind::Document | ArtifactKind::File => false,
     }
 }
 
 pub(super) fn blank_artifact(run: &Evidence<'_>) -> Option<Cause> {
-    let mut pictures = run.artifacts.iter().filter(|artifact| is_picture(artifact)).peekable();
+    blank_picture(run.artifacts)
+}
+
+/// Whether there are pictures, all of them of one colour.
+pub(super) fn blank_picture(artifacts: &[Artifact]) -> Option<Cause> {
+    let mut pictures = artifacts.iter().filter(|artifact| is_picture(artifact)).peekable();
     pictures.peek()?;
     let mut count = 0;
     for picture in pictures {

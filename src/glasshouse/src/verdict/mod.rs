@@ -5,12 +5,14 @@
 //! saw itself.
 
 mod checks;
+mod page;
 mod signals;
 
 use glasshouse_capture::ErrorLink;
 use glasshouse_model::{Artifact, CaptureKind, Cause, ErrorInfo, Limits, Usage, Verdict};
 use glasshouse_sandbox::{Disk, Exit, Stop};
 
+pub use page::{PageEvidence, judge_page, page_error};
 pub use signals::signal_name;
 
 /// What came of a row's tests.

@@ -22,6 +22,7 @@ fn job(tests: Vec<Test>) -> Job {
         capture: Vec::new(),
         policy: policies.get("default").unwrap(),
         seed: 1,
+        page: Default::default(),
     }
 }
 

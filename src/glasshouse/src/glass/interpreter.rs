@@ -1,0 +1,152 @@
+//! Interpreters: pools of workers whose zygotes fork one child for each job.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use glasshouse_images::Image;
+use glasshouse_model::{BackendInfo, Fault, FaultKind, Job, Policy, Requirement};
+use glasshouse_sandbox::{Driver, Pool, PoolConfig, RunReport, RunRequest, Worker};
+use serde::Deserialize;
+
+use super::GlassError;
+use super::terms::terms;
+use crate::pipeline::Runner;
+use crate::resources::{IMAGES, driver};
+
+/// What a runtime's zygotes load; `zygotes.toml` beside its definition.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Zygotes {
+    warm: Vec<String>,
+    trunk: Vec<Vec<String>>,
+}
+
+/// What decides which pool a job needs: limits go with each run, the rest is fixed when a worker starts.
+type Key = (String, Vec<Requirement>);
+
+/// What runs the jobs of one runtime.
+#[derive(Clone)]
+pub(super) struct Interpreter {
+    image: Image,
+    /// The interpreter, as a path in the image, and the name that a job's code is stored under.
+    program: String,
+    script: String,
+    driver: Driver,
+    zygotes: Zygotes,
+    allow_missing: Vec<Requirement>,
+    started: Arc<Mutex<BTreeMap<Key, Arc<Pool>>>>,
+}
+
+impl Interpreter {
+    /// Lays out the driver of the image's runtime in `cache`.
+    pub(super) fn new(
+        image: Image,
+        program: &str,
+        script: &str,
+        allow_missing: &[Requirement],
+        cache: &Path,
+    ) -> Result<Self, GlassError> {
+        let driver = Driver::lay_out(&driver(&image.name), cache)
+            .map_err(|source| GlassError::Driver { path: cache.to_owned(), source })?;
+        let zygotes = zygotes(&image.name)?;
+        let (program, script) = (program.to_owned(), script.to_owned());
+        let allow_missing = allow_missing.to_vec();
+        Ok(Self { image, program, script, driver, zygotes, allow_missing, started: Arc::default() })
+    }
+
+    /// The pool for a policy, started when it is first asked for.
+    pub(super) fn pool(&self, policy: &Policy) -> Result<Arc<Pool>, GlassError> {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pool) = started.get(&key(policy)) {
+            return Ok(Arc::clone(pool));
+        }
+        let pool = Arc::new(Pool::new(self.config(policy)?)?);
+        started.insert(key(policy), Arc::clone(&pool));
+        Ok(pool)
+    }
+
+    /// Everything that workers under a policy need.
+    pub(super) fn config(&self, policy: &Policy) -> Result<PoolConfig, GlassError> {
+        Ok(PoolConfig {
+            root: self.image.root.clone(),
+            driver: self.driver.clone(),
+            interpreter: self.program.clone(),
+            script: self.script.clone(),
+            environment: self.image.spec.env.clone(),
+            warm: self.zygotes.warm.clone(),
+            trunk: self.zygotes.trunk.clone(),
+            terms: terms(policy, &self.allow_missing)?,
+            limits: policy.limits.clone(),
+        })
+    }
+}
+
+fn key(policy: &Policy) -> Key {
+    (policy.seccomp.clone(), policy.require.clone())
+}
+
+fn zygotes(runtime: &str) -> Result<Zygotes, GlassError> {
+    let text = IMAGES.get_file(format!("{runtime}/zygotes.toml")).and_then(|file| file.contents_utf8());
+    toml::from_str(text.unwrap_or_default())
+        .map_err(|error| GlassError::Zygotes { runtime: runtime.to_owned(), message: error.to_string() })
+}
+
+/// A runner with one worker, which it changes for another when a job needs another pool.
+pub(super) struct PoolRunner {
+    interpreter: Interpreter,
+    worker: Option<(Key, Worker)>,
+}
+
+impl PoolRunner {
+    pub(super) fn new(interpreter: Interpreter) -> Self {
+        Self { interpreter, worker: None }
+    }
+
+    fn worker(&mut self, policy: &Policy) -> Result<&mut Worker, Fault> {
+        let key = key(policy);
+        let worker = match self.worker.take() {
+            Some((of, worker)) if of == key => worker,
+            other => {
+                drop(other);
+                self.pool(policy)?.worker()?
+            }
+        };
+        Ok(&mut self.worker.insert((key, worker)).1)
+    }
+
+    fn pool(&self, policy: &Policy) -> Result<Arc<Pool>, Fault> {
+        self.interpreter.pool(policy).map_err(|error| Fault::new(FaultKind::Start, error.to_string()))
+    }
+}
+
+impl Runner for PoolRunner {
+    fn run(&mut self, job: &Job, request: &RunRequest) -> Result<RunReport, Fault> {
+        self.worker(&job.policy)?.run(request)
+    }
+
+    fn get_ready(&mut self) {
+        if let Some((_, worker)) = &mut self.worker {
+            worker.get_ready();
+        }
+    }
+
+    fn backend(&self, job: &Job) -> BackendInfo {
+        self.pool(&job.policy).map(|pool| pool.backend().clone()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_zygotes_load_is_stated() {
+        let python = zygotes("python").unwrap();
+        assert!(python.trunk.iter().flatten().all(|name| {
+            let top = name.split('.').next().unwrap();
+            python.warm.iter().any(|warm| warm == top)
+        }));
+        assert!(zygotes("cobol").unwrap().warm.is_empty());
+    }
+}

@@ -1,0 +1,119 @@
+//! What runs jobs: for each runtime its image, built when it is first needed, and its pools.
+
+mod browser;
+mod error;
+mod interpreter;
+mod lane;
+mod terms;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use glasshouse_capture::Harvester;
+use glasshouse_images::{Definition, Drive, Image, ensure};
+use glasshouse_model::{Policy, Requirement, RuntimeInfo};
+use glasshouse_sandbox::PoolConfig;
+
+use crate::pipeline::Executor;
+use browser::Browsers;
+use interpreter::Interpreter;
+use lane::Lane;
+
+pub use error::GlassError;
+
+/// Shows the user a line.
+pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// All runtimes. Clones share everything.
+#[derive(Clone)]
+pub struct Glass {
+    runtimes: Arc<BTreeMap<String, Mutex<State>>>,
+    allow_missing: Vec<Requirement>,
+    cache: PathBuf,
+    say: Say,
+}
+
+/// A runtime before and after it is first needed.
+enum State {
+    Defined(Box<Definition>),
+    Ready(Arc<Runtime>),
+}
+
+/// A runtime that can run jobs.
+struct Runtime {
+    /// What records say of it.
+    info: RuntimeInfo,
+    kind: Kind,
+}
+
+/// The ways in which runtimes run code.
+enum Kind {
+    Interpreter(Interpreter),
+    Browser(Browsers),
+}
+
+impl Glass {
+    /// Runtimes whose images are in `cache`, or will be when they are first needed, which `say` then tells.
+    pub fn new(definitions: Vec<Definition>, allow_missing: Vec<Requirement>, cache: &Path, say: Say) -> Self {
+        let defined = |definition: Definition| {
+            (definition.runtime.name.clone(), Mutex::new(State::Defined(Box::new(definition))))
+        };
+        let runtimes = Arc::new(definitions.into_iter().map(defined).collect());
+        Self { runtimes, allow_missing, cache: cache.to_owned(), say }
+    }
+
+    /// Makes a runtime ready under a policy: its image is there, and the host gives what the policy requires.
+    pub fn prepare(&self, runtime: &str, policy: &Policy) -> Result<(), GlassError> {
+        match &self.runtime(runtime)?.kind {
+            Kind::Interpreter(interpreter) => interpreter.pool(policy).map(drop),
+            Kind::Browser(browsers) => browsers.programs(policy).map(drop),
+        }
+    }
+
+    /// So many executors, each with workers of its own, whose captures `harvester` takes.
+    pub fn executors(&self, count: usize, harvester: &Arc<Harvester>) -> Vec<Box<dyn Executor>> {
+        let lane = |_| Box::new(Lane::new(self.clone(), Arc::clone(harvester))) as Box<dyn Executor>;
+        (0..count).map(lane).collect()
+    }
+
+    /// The runtime of this name. The first who asks for it waits until its image is built, and so does everyone
+    /// who asks meanwhile.
+    fn runtime(&self, name: &str) -> Result<Arc<Runtime>, GlassError> {
+        let absent = || GlassError::NoRuntime { runtime: name.to_owned() };
+        let mut state = self.runtimes.get(name).ok_or_else(absent)?.lock().unwrap_or_else(PoisonError::into_inner);
+        let definition = match &*state {
+            State::Ready(runtime) => return Ok(Arc::clone(runtime)),
+            State::Defined(definition) => definition,
+        };
+        let image = ensure(definition, &self.cache, &mut |line| (self.say)(line))?;
+        let info =
+            RuntimeInfo { name: image.name.clone(), image: image.digest.hex(), versions: image.versions.clone() };
+        let kind = self.kind(image)?;
+        let runtime = Arc::new(Runtime { info, kind });
+        *state = State::Ready(Arc::clone(&runtime));
+        Ok(runtime)
+    }
+
+    fn kind(&self, image: Image) -> Result<Kind, GlassError> {
+        Ok(match image.spec.drive.clone() {
+            Drive::Interpreter { program, script } => {
+                Kind::Interpreter(Interpreter::new(image, &program, &script, &self.allow_missing, &self.cache)?)
+            }
+            Drive::Browser { program, page, .. } => {
+                Kind::Browser(Browsers::new(image, &program, &page, &self.allow_missing)?)
+            }
+        })
+    }
+
+    /// The configuration of an interpreter's pool, for benchmarks and tests that start workers themselves.
+    ///
+    /// # Errors
+    /// As for a job; [`GlassError::NoRuntime`] where the runtime is a browser.
+    pub fn pool_config(&self, runtime: &str, policy: &Policy) -> Result<PoolConfig, GlassError> {
+        match &self.runtime(runtime)?.kind {
+            Kind::Interpreter(interpreter) => interpreter.config(policy),
+            Kind::Browser(_) => Err(GlassError::NoRuntime { runtime: runtime.to_owned() }),
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! What a row asks of a page, and what a record says of one beside its pictures.
+
+use serde::{Deserialize, Serialize};
+
+/// All that a row asks of its page beside code and files: the columns `page` and `actions`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PageRequest {
+    /// How the code becomes a page.
+    pub open: Open,
+    /// The window.
+    pub viewport: Viewport,
+    /// What has to have happened before the first action.
+    pub until: Until,
+    /// A further wait after that, in milliseconds.
+    pub settle: u64,
+    /// What is captured when all actions are done. One picture of the whole page unless the row says otherwise.
+    pub captures: Captures,
+    /// What is made repeatable.
+    pub options: Options,
+    /// Whether errors that no code caught leave the verdict alone.
+    pub tolerate_errors: bool,
+    /// What is done with the page, in order (the column `actions`).
+    #[serde(skip_deserializing, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<Step>,
+}
+
+impl Default for PageRequest {
+    fn default() -> Self {
+        Self {
+            open: Open::default(),
+            viewport: Viewport::default(),
+            until: Until::default(),
+            settle: 0,
+            captures: Captures { shots: vec![Shot::default()], ..Captures::default() },
+            options: Options::default(),
+            tolerate_errors: false,
+            actions: Vec::new(),
+        }
+    }
+}
+
+/// How a row's code becomes a page.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Open {
+    /// The browser goes to it as to a file among the row's own files.
+    #[default]
+    Visit,
+    /// It becomes the content of an empty page, as Playwright's `set_content` does it. Relative URLs lead nowhere.
+    Content,
+}
+
+/// What has to have happened before a page counts as there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Until {
+    /// It is parsed and its deferred scripts have run.
+    DomContentLoaded,
+    /// All that it asked for while it was parsed is there.
+    #[default]
+    Load,
+    /// Half a second without a request. A page that never rests is taken as it is after a limit of the renderer.
+    NetworkIdle,
+}
+
+/// The window in which a page is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Viewport {
+    /// CSS pixels.
+    pub width: u32,
+    /// CSS pixels.
+    pub height: u32,
+    /// Device pixels per CSS pixel.
+    pub scale: f64,
+    /// Whether the page is told that the user prefers dark colours.
+    pub dark: bool,
+}
+
+impl Default for Viewport {
+    fn default() -> Self {
+        Self { width: 1280, height: 720, scale: 1.0, dark: false }
+    }
+}
+
+/// A file format of pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Lossless.
+    #[default]
+    Png,
+    /// With losses.
+    Jpeg,
+    /// With losses below quality 100.
+    Webp,
+}
+
+/// What of the page a picture shows.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Area {
+    /// All of it, as far as it scrolls.
+    #[default]
+    FullPage,
+    /// What the window shows.
+    Viewport,
+    /// The box of the first element that this selector finds.
+    Element(String),
+    /// A part of the window.
+    Clip(Rect),
+}
+
+/// A rectangle in CSS pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rect {
+    /// From the left.
+    pub x: f64,
+    /// From the top.
+    pub y: f64,
+    /// At least above 0.
+    pub width: f64,
+    /// At least above 0.
+    pub height: f64,
+}
+
+/// One picture to take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Shot {
+    /// The picture's name in the report.
+    pub name: String,
+    /// What it shows.
+    pub area: Area,
+    /// Its file format.
+    pub format: Format,
+    /// 0 to 100, of JPEG (80 unless given) and WebP (100 unless given).
+    pub quality: Option<u8>,
+    /// Whether animations are brought to their end, or stopped if they have none (Playwright's `animations="disabled"`).
+    pub still: bool,
+    /// Whether the text cursor is left visible.
+    pub caret: bool,
+    /// Whether a page without a background is transparent.
+    pub transparent: bool,
+}
+
+impl Default for Shot {
+    fn default() -> Self {
+        Self {
+            name: "page".into(),
+            area: Area::default(),
+            format: Format::default(),
+            quality: None,
+            still: true,
+            caret: false,
+            transparent: false,
+        }
+    }
+}
+
+/// What is captured when all steps are done.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Captures {
+    /// Pictures.
+    pub shots: Vec<Shot>,
+    /// The document as serialised HTML.
+    pub html: bool,
+    /// The document as a tree with boxes, visible text and the computed values of these style properties.
+    pub tree: Option<Vec<String>>,
+    /// The accessibility tree.
+    pub accessibility: bool,
+}
+
+/// One thing that is done with a page. Elements are named by selectors: CSS, or `text=`, `label=`, `xpath=`.
+///
+/// An action waits until its element is there, visible, still, enabled, and not covered, as Playwright's do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "action", deny_unknown_fields)]
+pub enum Step {
+    /// Goes to a URL, as a page that is visited does.
+    Goto {
+        /// A URL, or a path among the page's own files.
+        url: String,
+    },
+    /// Presses and releases the left mouse button in the middle of an element.
+    Click {
+        /// Which element.
+        selector: String,
+        /// How often; twice is a double click.
+        #[serde(default = "once")]
+        count: u32,
+    },
+    /// Replaces the text of a field.
+    Fill {
+        /// Which field.
+        selector: String,
+        /// The new text.
+        value: String,
+    },
+    /// Chooses options of a `select` element by value or label.
+    Select {
+        /// Which element.
+        selector: String,
+        /// Values or labels.
+        values: Vec<String>,
+    },
+    /// Brings a check box or radio button into a state.
+    Check {
+        /// Which element.
+        selector: String,
+        /// The state.
+        #[serde(default = "yes")]
+        checked: bool,
+    },
+    /// Moves the mouse to an element.
+    Hover {
+        /// Which element.
+        selector: String,
+    },
+    /// Drags an element to another one, or by a distance.
+    Drag {
+        /// What is dragged.
+        selector: String,
+        /// Where it is dropped.
+        #[serde(default)]
+        to: Option<String>,
+        /// How far it is dragged in CSS pixels to the right and down, when there is no `to`.
+        #[serde(default)]
+        by: Option<(f64, f64)>,
+    },
+    /// Presses a key, such as `Enter`, `a` or `Control+a`.
+    Press {
+        /// The key.
+        key: String,
+        /// The element that gets the focus first.
+        #[serde(default)]
+        selector: Option<String>,
+    },
+    /// Waits for a time, for an element, or for rest.
+    Wait {
+        /// How long, in milliseconds.
+        #[serde(default)]
+        ms: Option<u64>,
+        /// The element that has to be visible.
+        #[serde(default)]
+        selector: Option<String>,
+        /// What has to have happened.
+        #[serde(default)]
+        until: Option<Until>,
+    },
+    /// Takes a picture.
+    Shot(Shot),
+}
+
+fn once() -> u32 {
+    1
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What is made repeatable. All of it changes what a page sees, so none of it is the default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Seeds `Math.random`.
+    pub seed: Option<u64>,
+    /// Freezes `Date` and `performance.now` at this many milliseconds since 1970.
+    pub clock: Option<u64>,
+    /// After the page is there, time runs ahead by so many milliseconds as fast as the page's work allows.
+    pub virtual_time: Option<u64>,
+}
+
+/// One line of the console.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConsoleLine {
+    /// `log`, `warning`, `error`, ...; `uncaught` for errors that no code caught; `browser` for the browser's own lines.
+    pub kind: String,
+    /// The text, cut at 4,096 bytes.
+    pub text: String,
+    /// Where it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The line there, counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+}
+
+/// One request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The URL, cut at 2,048 bytes.
+    pub url: String,
+    /// `GET`, `POST`, ...
+    pub method: String,
+    /// DevTools' word for what it is for, in lower case: `document`, `script`, `image`, ...
+    pub kind: String,
+    /// Who answered.
+    pub by: Answerer,
+    /// The HTTP status, or `None` if the request failed.
+    pub status: Option<u16>,
+}
+
+/// Something that is never let through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// `dialog`, `popup`, `download`, `service_worker`, `web_socket`, `file_chooser`.
+    pub what: String,
+    /// The dialog's text or the URL, cut at 2,048 bytes.
+    pub about: String,
+}
+
+/// Who answered a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answerer {
+    /// The job's own files.
+    Files,
+    /// The local mirror of public packages.
+    Mirror,
+    /// A picture made here in place of one from a placeholder service.
+    Placeholder,
+    /// Nobody: the request failed as it fails on a machine without a network.
+    Nobody,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_row_leaves_out_is_the_default() {
+        let text = r#"{"viewport": {"width": 800}, "captures": {"shots": []}}"#;
+        let page: PageRequest = serde_json::from_str(text).unwrap();
+        assert_eq!((page.viewport.width, page.viewport.height), (800, 720));
+        assert!(page.captures.shots.is_empty() && PageRequest::default().captures.shots.len() == 1);
+        assert!(serde_json::from_str::<PageRequest>(r#"{"viewprot": {}}"#).is_err());
+    }
+
+    #[test]
+    fn steps_are_read_as_rows_write_them() {
+        let text = r##"[{"action":"click","selector":"#a"},{"action":"check","selector":"#b"},
+            {"action":"drag","selector":"#c","by":[10,0]},{"action":"shot","name":"after","area":{"element":"#d"}},
+            {"action":"wait","ms":5}]"##;
+        let steps: Vec<Step> = serde_json::from_str(text).unwrap();
+        assert_eq!(steps[0], Step::Click { selector: "#a".into(), count: 1 });
+        assert_eq!(steps[1], Step::Check { selector: "#b".into(), checked: true });
+        assert_eq!(steps[2], Step::Drag { selector: "#c".into(), to: None, by: Some((10.0, 0.0)) });
+        let Step::Shot(shot) = &steps[3] else { panic!("{steps:?}") };
+        assert_eq!(shot.area, Area::Element("#d".into()));
+        assert!(serde_json::from_str::<Step>(r##"{"action":"click","selektor":"#a"}"##).is_err());
+    }
+}
