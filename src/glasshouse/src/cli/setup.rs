@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use glasshouse_capture::{Harvester, HelperCommand, Store};
+use glasshouse_images::mirror::MirrorPlan;
 use glasshouse_images::{Definition, Drive};
 use glasshouse_model::{Digest, JobContext, PolicySet, Requirement, RuntimeInfoForRows};
 use include_dir::Dir;
@@ -31,7 +32,9 @@ impl Plan {
         let policies = policies::load(setup.policies.as_deref())?;
         policies.get(&setup.policy).map_err(policies::PoliciesError::from)?;
         let definitions = definitions()?;
-        let runtimes: BTreeMap<_, _> = definitions.iter().map(for_rows).collect();
+        let cache = cache(setup)?;
+        let for_rows = |definition| for_rows(definition, &cache);
+        let runtimes = definitions.iter().map(for_rows).collect::<Result<BTreeMap<_, _>, _>>()?;
         let default_runtime = runtime.map(|name| known_runtime(name, &runtimes)).transpose()?;
         let context = JobContext {
             policies,
@@ -100,15 +103,18 @@ fn definition(folder: &Dir<'_>) -> Result<Definition, Failure> {
     Ok(Definition::from_files(&name, &files)?)
 }
 
-fn for_rows(definition: &Definition) -> (String, RuntimeInfoForRows) {
+fn for_rows(definition: &Definition, cache: &Path) -> Result<(String, RuntimeInfoForRows), Failure> {
     let image = definition.digest();
     let files = driver(&definition.runtime.name);
     let driver = files.iter().flat_map(|(path, bytes)| [path.as_bytes(), bytes.as_slice()]);
     // The driver lies beside the image, not in it, and what it does can change results as well.
-    let whole = Digest::of_parts(std::iter::once(image.as_bytes().as_slice()).chain(driver));
+    let parts = std::iter::once(image.as_bytes().as_slice()).chain(driver);
+    // So does what pages get from a mirror.
+    let mirror = MirrorPlan::of(definition, cache)?.map(|plan| plan.digest());
+    let whole = Digest::of_parts(parts.chain(mirror.as_ref().map(|digest| digest.as_bytes().as_slice())));
     let languages = definition.runtime.languages.clone();
     let pages = matches!(definition.runtime.drive, Drive::Browser { .. });
-    (definition.runtime.name.clone(), RuntimeInfoForRows { image: whole, pages, languages })
+    Ok((definition.runtime.name.clone(), RuntimeInfoForRows { image: whole, pages, languages }))
 }
 
 fn known_runtime(name: &str, runtimes: &BTreeMap<String, RuntimeInfoForRows>) -> Result<String, Failure> {

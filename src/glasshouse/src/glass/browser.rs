@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use glasshouse_images::Image;
 use glasshouse_model::{BackendInfo, Fault, FaultKind, Job, Policy, Requirement, Usage};
 use glasshouse_sandbox::{Ended, ProgramConfig, Programs, RunningProgram};
 use glasshouse_web::{
-    Answers, BrowserProcess, ChromeSandbox, Death, Host, NoAnswers, PageJob, PageReport, Pipes, Recycling, Renderer,
-    WebError, switches,
+    Answers, BrowserProcess, ChromeSandbox, Death, Host, PageJob, PageReport, Pipes, Recycling, Renderer, WebError,
+    switches,
 };
 
 use super::GlassError;
@@ -44,15 +43,16 @@ pub(super) struct Browsers {
 }
 
 impl Browsers {
+    /// Browsers of an image, whose requests `answers` answers.
     pub(super) fn new(
         image: Image,
         program: &str,
         page: &str,
+        answers: Arc<dyn Answers>,
         allow_missing: &[Requirement],
-    ) -> Result<Self, GlassError> {
-        let answers = answers(&image.root)?;
+    ) -> Self {
         let (program, page) = (program.to_owned(), page.to_owned());
-        Ok(Self { image, program, page, answers, allow_missing: allow_missing.to_vec(), started: Arc::default() })
+        Self { image, program, page, answers, allow_missing: allow_missing.to_vec(), started: Arc::default() }
     }
 
     /// What starts browsers under a policy.
@@ -84,10 +84,6 @@ impl Browsers {
             terms: terms(&policy, &self.allow_missing)?,
         })
     }
-}
-
-fn answers(_image: &Path) -> Result<Arc<dyn Answers>, GlassError> {
-    Ok(Arc::new(NoAnswers))
 }
 
 fn key(policy: &Policy) -> Key {
@@ -168,21 +164,23 @@ impl Jail {
     }
 
     /// The browser that runs now, and the processor time that it has used.
-    fn cpu(&self) -> Option<(Weak<RunningProgram>, f64)> {
-        self.running().map(|running| (Arc::downgrade(&running), running.usage().cpu))
+    fn cpu(&self) -> Option<(Arc<RunningProgram>, f64)> {
+        let running = self.running()?;
+        let cpu = running.usage().cpu;
+        Some((running, cpu))
     }
 
-    /// What was used since then. A browser started meanwhile counts whole; one that is gone tells nothing.
-    fn usage_since(&self, before: Option<(Weak<RunningProgram>, f64)>) -> Usage {
-        let Some(running) = self.running() else { return Usage::default() };
+    /// What one page used: of the browser that was there before it, or else of the one that was started for it.
+    fn usage_since(&self, before: Option<(Arc<RunningProgram>, f64)>) -> Usage {
+        let Some((running, cpu)) = before.or_else(|| self.running().map(|running| (running, 0.0))) else {
+            return Usage::default();
+        };
         let mut usage = running.usage();
-        if let Some((of, cpu)) = before
-            && of.ptr_eq(&Arc::downgrade(&running))
-        {
-            usage.cpu -= cpu;
+        usage.cpu -= cpu;
+        // The peak is of the browser's whole life. What it holds now is closer to this page, unless it is dead.
+        if running.ended().is_none() {
+            usage.memory_peak = running.memory();
         }
-        // Peaks are of the browser's whole life; what it holds now is closer to this page.
-        usage.memory_peak = running.memory();
         usage
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use glasshouse_images::ImageError;
 use glasshouse_sandbox::StartError;
 use glasshouse_sandbox::seccomp::ProfileError;
+use glasshouse_web::mirror::MirrorError;
 use thiserror::Error;
 
 /// Why nothing can be run under a policy.
@@ -30,6 +31,9 @@ pub enum GlassError {
     /// The runtime's image cannot be built or read.
     #[error(transparent)]
     Image(#[from] ImageError),
+    /// The runtime's mirror of public packages cannot be used.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
     /// There is no such runtime.
     #[error("runtime {runtime:?} is not set up")]
     NoRuntime {

@@ -11,9 +11,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use glasshouse_capture::Harvester;
-use glasshouse_images::{Definition, Drive, Image, ensure};
+use glasshouse_images::mirror::{MirrorPlan, ensure_mirror};
+use glasshouse_images::{Definition, Drive, ensure};
 use glasshouse_model::{Policy, Requirement, RuntimeInfo};
 use glasshouse_sandbox::PoolConfig;
+use glasshouse_web::mirror::Mirror;
+use glasshouse_web::{Answers, NoAnswers};
 
 use crate::pipeline::Executor;
 use browser::Browsers;
@@ -87,23 +90,30 @@ impl Glass {
             State::Defined(definition) => definition,
         };
         let image = ensure(definition, &self.cache, &mut |line| (self.say)(line))?;
-        let info =
+        let mut info =
             RuntimeInfo { name: image.name.clone(), image: image.digest.hex(), versions: image.versions.clone() };
-        let kind = self.kind(image)?;
+        let kind = match image.spec.drive.clone() {
+            Drive::Interpreter { program, script } => {
+                Kind::Interpreter(Interpreter::new(image, &program, &script, &self.allow_missing, &self.cache)?)
+            }
+            Drive::Browser { program, page, .. } => {
+                let (answers, digest) = self.mirror(definition)?;
+                info.versions.extend(digest.map(|digest| ("mirror".to_owned(), digest)));
+                Kind::Browser(Browsers::new(image, &program, &page, answers, &self.allow_missing))
+            }
+        };
         let runtime = Arc::new(Runtime { info, kind });
         *state = State::Ready(Arc::clone(&runtime));
         Ok(runtime)
     }
 
-    fn kind(&self, image: Image) -> Result<Kind, GlassError> {
-        Ok(match image.spec.drive.clone() {
-            Drive::Interpreter { program, script } => {
-                Kind::Interpreter(Interpreter::new(image, &program, &script, &self.allow_missing, &self.cache)?)
-            }
-            Drive::Browser { program, page, .. } => {
-                Kind::Browser(Browsers::new(image, &program, &page, &self.allow_missing)?)
-            }
-        })
+    /// What answers a runtime's pages in place of the network, made if it is missing, and its address.
+    fn mirror(&self, definition: &Definition) -> Result<(Arc<dyn Answers>, Option<String>), GlassError> {
+        let Some(plan) = MirrorPlan::of(definition, &self.cache)? else { return Ok((Arc::new(NoAnswers), None)) };
+        let stored = ensure_mirror(&plan, &self.cache, &mut |line| (self.say)(line))?;
+        let mirror = Mirror::open(&stored.folder)?;
+        let digest = mirror.digest();
+        Ok((Arc::new(mirror), Some(digest)))
     }
 
     /// The configuration of an interpreter's pool, for benchmarks and tests that start workers themselves.

@@ -69,14 +69,13 @@ impl<R: PageRunner, T: Taker> Executor for Pages<R, T> {
         let harvesting = Instant::now();
         let taken = self.taker.take(given(&mut report), &job.policy.limits)?;
         let harvest = harvesting.elapsed().as_secs_f64() - taken.check_seconds;
-        let limits = &job.policy.limits;
-        let tolerate_errors = job.page.tolerate_errors;
         let evidence = PageEvidence {
             report: &report,
-            limits,
+            wall: usage.wall,
+            limits: &job.policy.limits,
             artifacts: &taken.artifacts,
             capture: &job.capture,
-            tolerate_errors,
+            tolerate_errors: job.page.tolerate_errors,
         };
         let (verdict, cause) = judge_page(&evidence);
         let timings = report.timings;

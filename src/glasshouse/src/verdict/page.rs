@@ -20,6 +20,8 @@ const NEEDED: [&str; 5] = ["script", "document", "fetch", "xhr", "stylesheet"];
 pub struct PageEvidence<'a> {
     /// What was seen of it.
     pub report: &'a PageReport,
+    /// Seconds on the clock that it took.
+    pub wall: f64,
     /// What it could use.
     pub limits: &'a Limits,
     /// What it showed, already checked.
@@ -60,7 +62,7 @@ fn ending(page: &PageEvidence<'_>) -> Option<(Verdict, Cause)> {
     Some(match &page.report.ending {
         Ending::Complete => return None,
         Ending::Deadline { during, responsive } => {
-            let limit = seconds(page.limits.wall.as_secs_f64());
+            let limit = seconds(page.wall);
             let script = if *responsive { "" } else { "; a script of it runs without end" };
             let message = format!("not done after {limit} on the clock, during {during}{script}");
             (Verdict::TimeLimitExceeded, Cause::new("wall", message))
