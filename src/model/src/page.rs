@@ -84,6 +84,23 @@ impl Default for Viewport {
     }
 }
 
+impl Viewport {
+    /// The largest side of a window, in CSS pixels: no surface of the browser is larger.
+    pub const SIDE: u32 = 16_384;
+
+    /// Whether a browser can have such a window; else what is wrong.
+    pub fn check(&self) -> Result<(), String> {
+        let sides = 1..=Self::SIDE;
+        if !sides.contains(&self.width) || !sides.contains(&self.height) {
+            return Err(format!("{} by {} is not within 1 to {}", self.width, self.height, Self::SIDE));
+        }
+        if !(0.1..=8.0).contains(&self.scale) {
+            return Err(format!("a scale of {} is not within 0.1 to 8", self.scale));
+        }
+        Ok(())
+    }
+}
+
 /// A file format of pictures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -161,6 +161,7 @@ impl Row {
                 serde_json::from_value(value.clone()).map_err(|error| RowError::field("page", error.to_string()))?
             }
         };
+        page.viewport.check().map_err(|message| RowError::field("page.viewport", message))?;
         let step = |(index, value): (usize, &Value)| {
             serde_json::from_value::<Step>(value.clone())
                 .map_err(|error| RowError::field(format!("actions[{index}]"), error.to_string()))

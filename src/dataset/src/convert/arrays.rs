@@ -38,6 +38,9 @@ pub(crate) fn record_arrays(items: &[Item]) -> Result<Vec<(&'static str, ArrayRe
         ("runtime", runtime(records)?),
         ("backend", backend(records)?),
         ("artifacts", text(records, |record| serde_json::to_string(&record.artifacts).ok())),
+        ("console", text(records, |record| serde_json::to_string(&record.console).ok())),
+        ("requests", text(records, |record| serde_json::to_string(&record.requests).ok())),
+        ("refused", text(records, |record| serde_json::to_string(&record.refused).ok())),
         ("seed", number::<UInt64Type>(records, |record| Some(record.seed))),
     ]);
     Ok(arrays)

@@ -6,6 +6,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_dataset::Shard;
 
+use super::render::RenderArgs;
 use super::score::{DECODE_HELPER, ScoreArgs};
 use crate::report::THUMBNAIL_HELPER;
 
@@ -18,6 +19,7 @@ use crate::report::THUMBNAIL_HELPER;
         glasshouse demo                              set up what is missing, run the sample rows, write a report\n  \
         glasshouse run rows.jsonl -o out             a dataset in, a dataset out; run it again to resume\n  \
         glasshouse exec plot.py                      one program; its pictures land in this folder\n  \
+        glasshouse render page.html -o page.png      a page as a picture\n  \
         glasshouse doctor                            what isolation this host gives, and what to do about gaps\n\n\
         Exit codes are listed in docs/contract.md."
 )]
@@ -34,8 +36,10 @@ pub enum Command {
     Demo(DemoArgs),
     /// Runs a dataset: rows in, records out. Resumes by itself.
     Run(RunArgs),
-    /// Runs one program; its exit code tells the verdict.
+    /// Runs one program or page; its exit code tells the verdict.
     Exec(ExecArgs),
+    /// Shows a page or an SVG as a picture.
+    Render(RenderArgs),
     /// Writes report.html and summary.json of a finished or stopped run.
     Report(ReportArgs),
     /// Tells what isolation this host really gives, layer by layer, and what each gap costs.
@@ -147,11 +151,12 @@ pub enum FormatArg {
     glasshouse exec plot.py                      pictures land in this folder\n  \
     glasshouse exec plot.py --timeout 5s -o shots\n  \
     echo 'print(6 * 7)' | glasshouse exec -\n  \
-    glasshouse exec tool.py -- --size 3          arguments for the program after `--`\n\n\
+    glasshouse exec tool.py -- --size 3          arguments for the program after `--`\n  \
+    glasshouse exec page.html                    a page: its picture lands in this folder\n\n\
     Exit codes: 0 ok, 10 runtime_error, 11 signaled, 12 time, 13 memory, 14 processes, 15 output, 16 disk,\n\
     17 denied, 18 no_artifact, 19 blank_artifact, 20 invalid_artifact, 4 a fault of ours.")]
 pub struct ExecArgs {
-    /// The program; `-` for standard input.
+    /// The program or page; `-` for standard input.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Arguments for the program.
@@ -166,6 +171,9 @@ pub struct ExecArgs {
     /// The runtime [default: by the file's extension, else python]
     #[arg(long, value_name = "NAME", env = "GLASSHOUSE_RUNTIME")]
     pub runtime: Option<String>,
+    /// A folder whose files the program or page finds beside itself.
+    #[arg(long, value_name = "DIR", env = "GLASSHOUSE_FILES")]
+    pub files: Option<PathBuf>,
     /// Policy, layers, cache.
     #[command(flatten)]
     pub setup: Setup,
@@ -252,16 +260,16 @@ pub enum MirrorAction {
         #[arg(required = true, value_name = "PACKAGE")]
         packages: Vec<String>,
         /// The runtime whose mirror it is.
-        #[arg(long, default_value = "web")]
+        #[arg(long, default_value = "web", env = "GLASSHOUSE_RUNTIME")]
         runtime: String,
         /// The lock that they are written to [default: one of your own in the cache, beside the built-in one]
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", env = "GLASSHOUSE_LOCK")]
         lock: Option<PathBuf>,
     },
     /// Lists the packages of the mirror.
     List {
         /// The runtime whose mirror it is.
-        #[arg(long, default_value = "web")]
+        #[arg(long, default_value = "web", env = "GLASSHOUSE_RUNTIME")]
         runtime: String,
     },
 }

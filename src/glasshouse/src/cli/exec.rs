@@ -1,4 +1,4 @@
-//! `glasshouse exec`: one program, whose exit code tells the verdict.
+//! `glasshouse exec`: one program or page, whose exit code tells the verdict.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -8,39 +8,62 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use glasshouse_model::{Cause, Job, Outcome, Row, RowError, Stream};
 use serde_json::{Map, Value, json};
+use tempfile::TempDir;
 
 use super::args::ExecArgs;
 use super::save::{Saved, save};
 use super::setup::{self, Plan};
-use super::{Failure, place};
+use super::{Failure, files, place};
 use crate::pipeline::Answer;
 use crate::text::{bytes, plain, seconds};
 
+/// Characters of a line of a page's console that are shown.
+const CONSOLE_SHOWN: usize = 2000;
 /// Characters of a cause that the summary shows.
 const SHOWN: usize = 200;
 
 pub(super) fn exec(args: &ExecArgs) -> Result<u8, Failure> {
-    let mut plan = Plan::new(&args.setup, Some(args.runtime.as_deref().unwrap_or("python")), true)?;
+    let runtime = args.runtime.as_deref().unwrap_or_else(|| runtime_of(&args.file));
+    let mut plan = Plan::new(&args.setup, Some(runtime), true)?;
     // Nobody but the user who asked waits for it.
     plan.context.allow_looser_limits = true;
     let job = job(args, &plan)?;
-    let cache = place::cache(args.setup.cache.as_deref())?;
+    let (answer, store) = answered(&plan, &job, args.setup.cache.as_deref())?;
+    pass_on(&answer.stdout, &mut io::stdout().lock())?;
+    pass_on(&answer.stderr, &mut io::stderr().lock())?;
+    for line in &answer.console {
+        eprintln!("{}: {}", line.kind, plain(&line.text, CONSOLE_SHOWN));
+    }
+    let saved = save(&answer.artifacts, store.path(), &args.out)?;
+    Ok(summary(&answer, &saved))
+}
+
+/// The answer to one job, and where its artifacts are as long as the folder lives.
+pub(super) fn answered(plan: &Plan, job: &Job, cache: Option<&Path>) -> Result<(Answer, TempDir), Failure> {
+    let cache = place::cache(cache)?;
     let glass = plan.glass(&cache, Some(&job.runtime))?;
     let store = tempfile::tempdir().map_err(|error| Failure::Storage(format!("no temporary folder: {error}")))?;
     let harvester = setup::harvester(store.path())?;
     let mut executors = glass.executors(1, &harvester);
     let Some(executor) = executors.first_mut() else { return Err(Failure::Host("there is no worker".to_owned())) };
-    let answer = executor.answer(&job)?;
-    pass_on(&answer.stdout, &mut io::stdout().lock())?;
-    pass_on(&answer.stderr, &mut io::stderr().lock())?;
-    let saved = save(&answer.artifacts, store.path(), &args.out)?;
-    Ok(summary(&answer, &saved))
+    Ok((executor.answer(job)?, store))
+}
+
+/// By the file's extension.
+fn runtime_of(file: &Path) -> &'static str {
+    match file.extension().and_then(|extension| extension.to_str()) {
+        Some("html" | "htm" | "xhtml") => "web",
+        _ => "python",
+    }
 }
 
 fn job(args: &ExecArgs, plan: &Plan) -> Result<Job, Failure> {
     let mut columns = Map::new();
     columns.insert("code".to_owned(), Value::String(code(&args.file)?));
     columns.insert("args".to_owned(), json!(args.args));
+    if let Some(folder) = &args.files {
+        columns.insert("files".to_owned(), files::below(folder)?);
+    }
     if let Some(timeout) = &args.timeout {
         columns.insert("limits".to_owned(), json!({"wall": timeout}));
     }
@@ -56,7 +79,7 @@ fn job(args: &ExecArgs, plan: &Plan) -> Result<Job, Failure> {
     Ok(job)
 }
 
-fn code(file: &Path) -> Result<String, Failure> {
+pub(super) fn code(file: &Path) -> Result<String, Failure> {
     let mut text = String::new();
     let read = if file == Path::new("-") {
         io::stdin().lock().read_to_string(&mut text).map(|_| text)
@@ -79,7 +102,7 @@ fn pass_on(stream: &Stream, to: &mut impl Write) -> Result<(), Failure> {
 }
 
 /// One line on stderr; the exit code for the verdict.
-fn summary(answer: &Answer, saved: &[Saved]) -> u8 {
+pub(super) fn summary(answer: &Answer, saved: &[Saved]) -> u8 {
     let used = format!("{}, {}", seconds(answer.usage.wall), bytes(answer.usage.memory_peak));
     let shown: Vec<String> = saved.iter().map(ToString::to_string).collect();
     let files = if shown.is_empty() { String::new() } else { format!(": {}", shown.join(", ")) };

@@ -6,9 +6,11 @@ mod demo;
 mod doctor;
 mod exec;
 mod failure;
+mod files;
 mod images;
 mod place;
 mod policy;
+mod render;
 mod report;
 mod run;
 mod save;
@@ -33,6 +35,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::demo(&args),
         Command::Run(args) => run::run(&args),
         Command::Exec(args) => exec::exec(&args),
+        Command::Render(args) => render::render(&args),
         Command::Report(args) => report::report(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Images(args) => images::images(&args),

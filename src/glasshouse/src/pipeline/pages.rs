@@ -75,6 +75,7 @@ impl<R: PageRunner, T: Taker> Executor for Pages<R, T> {
             limits: &job.policy.limits,
             artifacts: &taken.artifacts,
             capture: &job.capture,
+            actions: job.page.actions.len(),
             tolerate_errors: job.page.tolerate_errors,
         };
         let (verdict, cause) = judge_page(&evidence);

@@ -28,6 +28,8 @@ pub struct PageEvidence<'a> {
     pub artifacts: &'a [Artifact],
     /// The captures that the row insists on.
     pub capture: &'a [CaptureKind],
+    /// How many actions the row has.
+    pub actions: usize,
     /// Whether errors that no code caught leave the verdict alone.
     pub tolerate_errors: bool,
 }
@@ -43,6 +45,7 @@ pub fn page_error(report: &PageReport) -> Option<ErrorInfo> {
     let line = report.console.iter().find(|line| line.kind == UNCAUGHT)?;
     let first = line.text.lines().next().unwrap_or_default();
     let first = first.strip_prefix("Uncaught ").unwrap_or(first);
+    let first = first.strip_prefix("(in promise) ").unwrap_or(first);
     let (kind, message) = first.split_once(": ").unwrap_or(("Error", first));
     let plausible = kind.len() <= 64 && kind.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '.');
     let (kind, message) = if plausible { (kind, message) } else { ("Error", first) };
@@ -67,9 +70,11 @@ fn ending(page: &PageEvidence<'_>) -> Option<(Verdict, Cause)> {
             let message = format!("not done after {limit} on the clock, during {during}{script}");
             (Verdict::TimeLimitExceeded, Cause::new("wall", message))
         }
-        Ending::Step { index, message, .. } => {
+        Ending::Step { index, message, .. } if *index < page.actions => {
             (Verdict::RuntimeError, Cause::new("action", format!("actions[{index}]: {}", plain(message, SHOWN))))
         }
+        // The steps after the row's own take the pictures that it wants at the end.
+        Ending::Step { message, .. } => (Verdict::NoArtifact, Cause::new("image", plain(message, SHOWN))),
         Ending::Navigation { url, error } => {
             let message = format!("{}: {error}", plain(url, SHOWN));
             // A page that goes to another site asks for a network; one that goes astray among its own files is wrong.
@@ -84,6 +89,11 @@ fn ending(page: &PageEvidence<'_>) -> Option<(Verdict, Cause)> {
             let name = i32::try_from(*code).map_or_else(|_| code.to_string(), signal_name);
             (Verdict::Signaled, Cause::new(name.clone(), format!("the page's process {status}: {name}")))
         }
+        Ending::NotShown { message } => {
+            let message = format!("no picture of the page could be taken: {}", plain(message, SHOWN));
+            (Verdict::InvalidArtifact, Cause::new("not_shown", message))
+        }
+        Ending::Closed => (Verdict::RuntimeError, Cause::new("closed", "the page closed its own window")),
         Ending::Flood { what } => {
             (Verdict::OutputLimitExceeded, Cause::new("flood", format!("the page floods its browser with {what}")))
         }
@@ -134,5 +144,116 @@ fn shows(page: &PageEvidence<'_>, kind: CaptureKind) -> bool {
         CaptureKind::File => !page.artifacts.is_empty(),
         CaptureKind::Text => !page.report.console.is_empty(),
         CaptureKind::Video | CaptureKind::Facts => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use glasshouse_model::page::{ConsoleLine, Request};
+
+    use super::*;
+
+    fn report(ending: Ending) -> PageReport {
+        PageReport {
+            ending,
+            shots: Vec::new(),
+            html: None,
+            tree: None,
+            accessibility: None,
+            console: Vec::new(),
+            console_dropped: 0,
+            requests: Vec::new(),
+            refused: Vec::new(),
+            url: String::new(),
+            title: String::new(),
+            timings: glasshouse_web::Timings::default(),
+        }
+    }
+
+    fn uncaught(text: &str) -> ConsoleLine {
+        ConsoleLine { kind: UNCAUGHT.into(), text: text.into(), url: None, line: Some(7) }
+    }
+
+    fn request(kind: &str, by: Answerer) -> Request {
+        Request { url: "https://x.example/a.js".into(), method: "GET".into(), kind: kind.into(), by, status: None }
+    }
+
+    fn picture(blank: bool, problem: Option<&str>) -> Artifact {
+        let text = format!(
+            r#"{{"name": "page.png", "kind": "screenshot", "media_type": "image/png", "bytes": 1, "hash": null,
+                "blank": {blank}}}"#
+        );
+        Artifact { problem: problem.map(str::to_owned), ..serde_json::from_str(&text).unwrap() }
+    }
+
+    fn judged(report: &PageReport, artifacts: &[Artifact], capture: &[CaptureKind]) -> (Verdict, String) {
+        let limits = Limits::default();
+        let evidence =
+            PageEvidence { report, wall: 3.0, limits: &limits, artifacts, capture, actions: 2, tolerate_errors: false };
+        let (verdict, cause) = judge_page(&evidence);
+        (verdict, cause.map(|cause| cause.code).unwrap_or_default())
+    }
+
+    #[test]
+    fn every_ending_has_its_verdict() {
+        let step = |index| Ending::Step { index, message: "#a: no such element".into(), late: true };
+        let crash = |memory, code| Ending::Crashed { memory, status: "crashed".into(), code };
+        let gone = |error: &str| Ending::Navigation { url: "https://x.example".into(), error: error.into() };
+        let cases = [
+            (Ending::Complete, Verdict::Ok, ""),
+            (Ending::Deadline { during: "x".into(), responsive: false }, Verdict::TimeLimitExceeded, "wall"),
+            (step(1), Verdict::RuntimeError, "action"),
+            (step(2), Verdict::NoArtifact, "image"),
+            (gone("net::ERR_NAME_NOT_RESOLVED"), Verdict::Denied, "network"),
+            (gone("net::ERR_ABORTED"), Verdict::RuntimeError, "navigation"),
+            (crash(true, 9), Verdict::MemoryLimitExceeded, "memory"),
+            (crash(false, 11), Verdict::Signaled, "SIGSEGV"),
+            (Ending::BrowserOutOfMemory, Verdict::MemoryLimitExceeded, "memory"),
+            (Ending::NotShown { message: "no".into() }, Verdict::InvalidArtifact, "not_shown"),
+            (Ending::Closed, Verdict::RuntimeError, "closed"),
+            (Ending::Flood { what: "requests".into() }, Verdict::OutputLimitExceeded, "flood"),
+        ];
+        for (ending, verdict, code) in cases {
+            let found = judged(&report(ending.clone()), &[picture(false, None)], &[]);
+            assert_eq!(found, (verdict, code.to_owned()), "{ending:?}");
+        }
+    }
+
+    #[test]
+    fn an_uncaught_error_is_the_codes_own_unless_a_script_was_kept_from_it() {
+        let mut page = report(Ending::Complete);
+        page.console.push(uncaught("Uncaught TypeError: x is not a function\n    at index.html:7:1"));
+        let shown = [picture(false, None)];
+        assert_eq!(judged(&page, &shown, &[]), (Verdict::RuntimeError, "TypeError".into()));
+        let error = page_error(&page).unwrap();
+        assert_eq!(
+            (error.kind.as_str(), error.message.as_str(), error.line),
+            ("TypeError", "x is not a function", Some(7))
+        );
+        page.requests.push(request("image", Answerer::Nobody));
+        assert_eq!(judged(&page, &shown, &[]).0, Verdict::RuntimeError);
+        page.requests.push(request("script", Answerer::Nobody));
+        assert_eq!(judged(&page, &shown, &[]), (Verdict::Denied, "network".into()));
+        // Without an error nothing was kept from it that it needs.
+        page.console.clear();
+        assert_eq!(judged(&page, &shown, &[]).0, Verdict::Ok);
+    }
+
+    #[test]
+    fn words_that_are_no_errors_name_are_its_message() {
+        let mut page = report(Ending::Complete);
+        page.console.push(uncaught("Uncaught (in promise) the cat: sat on it"));
+        let error = page_error(&page).unwrap();
+        assert_eq!((error.kind.as_str(), error.message.as_str()), ("Error", "the cat: sat on it"));
+    }
+
+    #[test]
+    fn pictures_must_be_there_and_show_something() {
+        let page = report(Ending::Complete);
+        assert_eq!(judged(&page, &[picture(true, None)], &[]), (Verdict::BlankArtifact, "blank".into()));
+        assert_eq!(judged(&page, &[picture(false, Some("cut off"))], &[]).0, Verdict::InvalidArtifact);
+        assert_eq!(judged(&page, &[], &[CaptureKind::Image]), (Verdict::NoArtifact, "image".into()));
+        assert_eq!(judged(&page, &[picture(false, None)], &[CaptureKind::Dom]), (Verdict::NoArtifact, "dom".into()));
+        assert_eq!(judged(&page, &[], &[]).0, Verdict::Ok);
     }
 }
