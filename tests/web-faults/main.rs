@@ -11,6 +11,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cases;
+#[path = "../web-common/mod.rs"]
+mod common;
 mod files;
 
 use std::sync::Arc;
@@ -42,8 +44,7 @@ impl Answers for Circles {
 }
 
 fn host() -> LocalHost {
-    let host =
-        LocalHost::installed().expect("chromium-headless-shell is needed: apt-get install chromium-headless-shell");
+    let host = LocalHost::new(common::browser());
     // A small heap makes the pages that fill it quick, and this machine safe from them.
     host.with_switches(["--js-flags=--max-old-space-size=512".to_owned()])
 }

@@ -46,7 +46,7 @@ fn pictures_show_the_page_the_window_an_element_or_a_clip() {
 #[test]
 fn formats_scale_darkness_and_transparency() {
     let mut renderer = renderer();
-    let dark = "<style>:root{color-scheme:light dark}@media(prefers-color-scheme:dark){#x{background:#123456}}</style>
+    let dark = "<script>console.log([innerWidth, outerWidth, outerHeight, screen.width, devicePixelRatio].join())</script><style>:root{color-scheme:light dark}@media(prefers-color-scheme:dark){#x{background:#123456}}</style>
         <div id=x style='width:50px;height:50px'></div>";
     let mut job = PageJob::of_html(dark);
     job.viewport = Viewport { width: 400, height: 300, scale: 2.0, dark: true };
@@ -57,6 +57,7 @@ fn formats_scale_darkness_and_transparency() {
         shot("element", Area::Element("#x".into())),
     ];
     let report = complete(&mut renderer, &job);
+    assert_eq!(super::said(&report), ["400,400,300,400,2"]);
     assert!(report.shots[0].bytes.starts_with(&[0xff, 0xd8]));
     assert_eq!(&report.shots[1].bytes[8..12], b"WEBP");
     for shot in &report.shots[..2] {

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod captures;
+#[path = "../web-common/mod.rs"]
+mod common;
 mod isolation;
 mod steps;
 
@@ -15,8 +17,7 @@ use glasshouse_web::{
 };
 
 fn renderer() -> Renderer {
-    let host =
-        LocalHost::installed().expect("chromium-headless-shell is needed: apt-get install chromium-headless-shell");
+    let host = LocalHost::new(common::browser());
     Renderer::new(Arc::new(host), Arc::new(NoAnswers), Recycling::default())
 }
 

@@ -29,6 +29,7 @@ pub use error::WebError;
 pub use host::{BrowserProcess, Death, Host, Pipes};
 pub use job::{Area, Captures, Format, Options, PageJob, PageLimits, Rect, Shot, Source, Step, Until, Viewport};
 pub use local::LocalHost;
+pub use page::failure;
 pub use renderer::Renderer;
 pub use report::{ConsoleLine, Cut, Ending, PageReport, Picture, Refused, Request, Timings};
 pub use switches::{ChromeSandbox, switches};

@@ -80,6 +80,10 @@ impl<'a> Run<'a> {
     fn load(&mut self) -> Result<(), Stopped> {
         self.doing("making the window");
         if self.job.viewport != crate::Viewport::default() {
+            self.page.fit_window(&self.job.viewport, self.deadline)?;
+        }
+        // A user acts on what is drawn, so from here on all of the window is.
+        if self.job.viewport != crate::Viewport::default() || !self.job.steps.is_empty() {
             self.page.show(&self.job.viewport, self.deadline)?;
         }
         self.page.make_repeatable(&self.job.options, self.deadline)?;

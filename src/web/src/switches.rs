@@ -23,8 +23,9 @@ const FEATURES_OFF: [&str; 13] = [
 /// Features that we turn off in addition: each would start a process or a request that no page asked for.
 const OUR_FEATURES_OFF: [&str; 3] = ["SpareRendererForSitePerProcess", "Prerender2", "SpeculationRulesPrefetchFuture"];
 
-/// Features that Playwright turns on.
-const FEATURES_ON: &str = "CDPScreenshotNewSurface,SkipListAccountsWithoutGaiaCookies";
+/// Features that Playwright turns on, without `CDPScreenshotNewSurface`: it has a picture drawn into a new surface, which
+/// costs a tenth of a page's whole time. The pixels are the same (`tests/web-fidelity`).
+const FEATURES_ON: &str = "SkipListAccountsWithoutGaiaCookies";
 
 /// Switches that Playwright gives a headless browser.
 const PLAYWRIGHT: [&str; 33] = [

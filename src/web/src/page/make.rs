@@ -24,6 +24,11 @@ use crate::{WebError, page};
 const FONTS: &str = r#"{"fontFamilies":{"standard":"Times New Roman","fixed":"Monospace","serif":"Times New Roman",
     "sansSerif":"Arial","cursive":"Comic Sans MS","fantasy":"Impact"}}"#;
 
+/// What the browser draws of a page before a picture is asked for. The page does not see this: its window is that of
+/// the emulated device. A picture changes the drawn size to its own in any case, and all that was drawn before is
+/// drawn again then; so as little as possible is drawn before.
+const SURFACE: &str = r#"{"width":100,"height":100}"#;
+
 /// What is switched on in a new page, in this order, before it runs. `Fetch.enable` is what keeps it from the network.
 const ENABLED: [(&str, &str); 11] = [
     ("Fetch.enable", r#"{"patterns":[{"urlPattern":"*"}]}"#),
@@ -57,6 +62,12 @@ struct World {
     execution_context_id: i64,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Window {
+    window_id: i64,
+}
+
 impl Page {
     /// Makes a page of its own browser context at `about:blank`, with everything switched on.
     pub(crate) fn make(connection: &Connection, deadline: Instant) -> Result<Self, Halt> {
@@ -84,6 +95,8 @@ impl Page {
         downloads.browser_context_id = Some(context.clone());
         page.ask_browser(&downloads, deadline)?;
         let mut target = CreateTargetParams::new("about:blank");
+        let window = Viewport::default();
+        (target.width, target.height) = (Some(window.width.into()), Some(window.height.into()));
         target.browser_context_id = Some(context);
         let target = page.send_to(None, &target, deadline)?;
         page.session = page.attached(deadline)?;
@@ -124,6 +137,7 @@ impl Page {
             calls.push(self.send_plain(method, params, deadline)?);
         }
         self.show(&Viewport::default(), deadline)?;
+        let surface: Call<Value> = self.send_plain("Emulation.setVisibleSize", SURFACE, deadline)?;
         let focus = self.send(&SetFocusEmulationEnabledParams::new(true), deadline)?;
         calls.push(self.send_plain("Runtime.runIfWaitingForDebugger", "{}", deadline)?);
         let frame = self.wait(&tree, deadline)?.frame_tree.frame;
@@ -134,11 +148,22 @@ impl Page {
             self.wait(&call, deadline)?;
         }
         self.wait(&focus, deadline)?;
+        self.wait(&surface, deadline)?;
         let world = json!({ "frameId": frame.id, "grantUniveralAccess": true, "worldName": WORLD }).to_string();
         let world: Call<World> = self.send_plain("Page.createIsolatedWorld", &world, deadline)?;
         let world = self.wait(&world, deadline)?.execution_context_id;
         self.frames.found_main_world(world);
         Ok(())
+    }
+
+    /// Gives the browser's window the size of the viewport, which the page sees as its outer size.
+    pub(crate) fn fit_window(&mut self, viewport: &Viewport, deadline: Instant) -> Result<(), Halt> {
+        let window: Call<Window> = self.send_plain("Browser.getWindowForTarget", "{}", deadline)?;
+        let window = self.wait(&window, deadline)?.window_id;
+        let bounds = json!({ "width": viewport.width, "height": viewport.height });
+        let params = json!({ "windowId": window, "bounds": bounds }).to_string();
+        let call: Call<Value> = self.send_plain("Browser.setWindowBounds", &params, deadline)?;
+        self.wait(&call, deadline).map(|_| ())
     }
 
     /// Gives the page a window of this size and these preferences.

@@ -31,6 +31,7 @@ use frames::Frames;
 pub(crate) use load::Gone;
 pub(crate) use sight::{LATE, Point};
 use traffic::Traffic;
+pub use traffic::failure;
 use watch::Watch;
 
 /// How long a command that needs nothing of the page may take.
@@ -260,12 +261,17 @@ impl Page {
     }
 
     /// Ends the page and its context with everything in it: storage, cookies, cache, workers, popups.
-    pub(crate) fn dispose(mut self, deadline: Instant) -> Result<(), Halt> {
+    pub(crate) fn dispose(self, deadline: Instant) -> Result<(), Halt> {
         let command = DisposeBrowserContextParams::new(self.context.clone());
-        // A crashed or closed page is disposed of like any other.
-        self.crashed = None;
-        self.closed = false;
-        self.ask_browser(&command, deadline).map(|_| ())
+        let id = self.connection.send(&self.inbox, None, &command, deadline)?;
+        // What the page still tells, its own end included, is of no interest any more.
+        loop {
+            if let Message::Answer(answer) = self.inbox.next(deadline)?
+                && answer.id == id
+            {
+                return read::<serde_json::Value>("Target.disposeBrowserContext", answer.result).map(|_| ());
+            }
+        }
     }
 }
 

@@ -138,8 +138,8 @@ pub(super) fn cut(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }
 
-/// Why a request fails on a machine without a network, in DevTools' words.
-pub(crate) fn failure(url: &str) -> &'static str {
+/// Why a request for a URL fails on a machine without a network, in DevTools' words (`Network.ErrorReason`).
+pub fn failure(url: &str) -> &'static str {
     let rest = url.split_once("://").map_or("", |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
