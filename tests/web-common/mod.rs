@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
+pub(crate) mod playwright;
+
 use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
