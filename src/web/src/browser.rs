@@ -129,6 +129,11 @@ impl Browser {
             || self.process.death().is_some()
     }
 
+    /// Seconds of processor time of all its processes.
+    pub(crate) fn cpu(&self) -> Option<f64> {
+        self.process.cpu()
+    }
+
     /// How often the kernel killed one of its processes for memory.
     pub(crate) fn memory_kills(&self) -> u64 {
         self.process.memory_kills()

@@ -34,6 +34,9 @@ pub trait BrowserProcess: Send {
     /// Memory in use by all its processes now, in bytes; `None` when it cannot be told.
     fn memory(&self) -> Option<u64>;
 
+    /// Seconds of processor time that all its processes have used; `None` when it cannot be told.
+    fn cpu(&self) -> Option<f64>;
+
     /// How often the kernel killed one of its processes for memory since it was started. Zero where the host cannot
     /// tell, which makes such a kill a fault of ours.
     fn memory_kills(&self) -> u64;

@@ -22,6 +22,7 @@ mod report;
 mod run;
 mod steps;
 mod switches;
+mod vitals;
 
 pub use answers::{Answer, Answerer, Answers, Asked, Body, NoAnswers, OWN_ORIGIN, media_type};
 pub use browser::Recycling;

@@ -143,6 +143,12 @@ impl BrowserProcess for LocalProcess {
         Some(bytes)
     }
 
+    fn cpu(&self) -> Option<f64> {
+        let entries = fs::read_dir("/proc").ok()?;
+        let group = self.group.as_raw_nonzero().get();
+        Some(entries.flatten().filter_map(|entry| cpu_of(&entry.path(), group)).sum())
+    }
+
     fn memory_kills(&self) -> u64 {
         0
     }
@@ -171,6 +177,19 @@ fn memory_of(folder: &Path, group: i32) -> Option<u64> {
     let rollup = fs::read_to_string(folder.join("smaps_rollup")).ok()?;
     let share = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
     share.trim().trim_end_matches(" kB").trim().parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// Seconds of processor time of one process, if it belongs to the group.
+fn cpu_of(folder: &Path, group: i32) -> Option<f64> {
+    let stat = fs::read_to_string(folder.join("stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
+    let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+    if fields.get(2)?.parse() != Ok(group) {
+        return None;
+    }
+    // Fields 14 and 15 of the whole line, in clock ticks.
+    let ticks = number(11)? + number(12)?;
+    Some(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
 }
 
 impl Drop for LocalProcess {

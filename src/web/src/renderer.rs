@@ -7,15 +7,19 @@ use crate::WebError;
 use crate::answers::Answers;
 use crate::browser::{Browser, Recycling, fault};
 use crate::host::Host;
-use crate::job::PageJob;
+use crate::job::{PageJob, Source};
 use crate::page::{Halt, Page};
 use crate::report::{Ending, PageReport};
 use crate::run::{Run, Stopped};
+use crate::vitals::Health;
 
 /// How long a fresh page may take to be there, a browser's start included.
 const LEASE: Duration = Duration::from_secs(40);
 /// How long a page that met its deadline gets to show that it still answers.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(300);
+/// Seconds of processor time that a script without end uses meanwhile at the very least, however busy the machine is. A
+/// page that neither answers nor computes has no process any more, and the browser does not know.
+const SIGN_OF_WORK: f64 = 0.01;
 /// SIGKILL.
 const KILLED: i64 = 9;
 
@@ -25,12 +29,14 @@ pub struct Renderer {
     answers: Arc<dyn Answers>,
     recycling: Recycling,
     browser: Option<Browser>,
+    /// Whether the last page that met its deadline showed no sign of life at all.
+    lifeless: bool,
 }
 
 impl Renderer {
     /// A renderer that starts its browsers by `host`. No browser is started yet.
     pub fn new(host: Arc<dyn Host>, answers: Arc<dyn Answers>, recycling: Recycling) -> Self {
-        Self { host, answers, recycling, browser: None }
+        Self { host, answers, recycling, browser: None, lifeless: false }
     }
 
     /// Makes the next job's start ready: a browser, and a page in it. A job does without this, later by what it takes.
@@ -53,17 +59,26 @@ impl Renderer {
     /// meets a new browser.
     pub fn render(&mut self, job: &PageJob) -> Result<PageReport, WebError> {
         check(job)?;
-        let report = self.render_once(job)?;
-        if !matches!(report.ending, Ending::NotShown { .. }) {
+        let (report, health) = self.render_once(job)?;
+        if health == Health::Well && !doubtful(&report.ending, job) {
             return Ok(report);
         }
         // Either the page or the browser is the reason. The browser was replaced; what is true of the page shows again.
-        self.render_once(job)
+        let (report, health) = self.render_once(job)?;
+        if health == Health::LostOne {
+            let message =
+                "a process that runs, draws or loads ended in two browsers while the page was shown".to_owned();
+            return Ok(PageReport { ending: Ending::NotShown { message }, ..report });
+        }
+        Ok(report)
     }
 
-    fn render_once(&mut self, job: &PageJob) -> Result<PageReport, WebError> {
+    /// What was seen, and how the browser itself fared: where not well, this may say nothing of the page.
+    fn render_once(&mut self, job: &PageJob) -> Result<(PageReport, Health), WebError> {
         let asked = Instant::now();
+        self.lifeless = false;
         let mut page = self.lease()?;
+        page.begin();
         page.traffic.serve(job, Arc::clone(&self.answers));
         page.watch.keep_lines(job.limits.console as usize);
         let kills = self.browser.as_ref().map_or(0, Browser::memory_kills);
@@ -77,12 +92,17 @@ impl Renderer {
             Err(Stopped::By(ending)) => Ok(ending),
             Err(Stopped::Halted(halt)) => self.ending(halt, &mut page, doing, kills),
         };
+        let health = match &ending {
+            Ok(_) if self.lifeless => Health::LostOne,
+            Ok(ending) if may_be_let_down(ending) => page.browser_health(),
+            _ => Health::Well,
+        };
         page.note_downloads();
         let seen =
             (page.traffic.take(), page.watch.take(), page.frames.url().to_owned(), page.title.clone(), page.dropped());
-        self.give_back(page, ending.as_ref().ok());
+        self.give_back(page, ending.as_ref().ok().filter(|_| health == Health::Well));
         let ((requests, refused), (console, console_dropped), url, title, dropped) = seen;
-        Ok(PageReport {
+        let report = PageReport {
             ending: ending?,
             shots,
             html,
@@ -95,7 +115,8 @@ impl Renderer {
             url,
             title,
             timings,
-        })
+        };
+        Ok((report, health))
     }
 
     /// A browser that can serve another job.
@@ -129,7 +150,14 @@ impl Renderer {
     fn ending(&mut self, halt: Halt, page: &mut Page, doing: String, kills: u64) -> Result<Ending, WebError> {
         let killed_for_memory = || self.browser.as_ref().is_some_and(|browser| browser.memory_kills() > kills);
         match halt {
-            Halt::Late => Ok(Ending::Deadline { during: doing, responsive: page.answers_within(SIGN_OF_LIFE) }),
+            Halt::Late => {
+                let cpu = |browser: &Option<Browser>| browser.as_ref().and_then(Browser::cpu);
+                let before = cpu(&self.browser);
+                let responsive = page.answers_within(SIGN_OF_LIFE);
+                let used = before.zip(cpu(&self.browser)).map(|(before, after)| after - before);
+                self.lifeless = !responsive && used.is_some_and(|used| used < SIGN_OF_WORK);
+                Ok(Ending::Deadline { during: doing, responsive })
+            }
             Halt::Closed => Ok(Ending::Closed),
             Halt::NotShown(message) => Ok(Ending::NotShown { message }),
             Halt::Flood(what) => Ok(Ending::Flood { what }),
@@ -171,6 +199,30 @@ impl Renderer {
                 self.browser = None;
             }
         }
+    }
+}
+
+/// Whether the browser may be the reason of this ending though nothing is known to be wrong with it.
+fn doubtful(ending: &Ending, job: &PageJob) -> bool {
+    match ending {
+        Ending::NotShown { .. } => true,
+        // We answer for the job's own files at once, so there is nothing that a page could do to be kept from coming.
+        Ending::Navigation { url, .. } => !url.contains("://") && job.source == Source::Visit(url.clone()),
+        _ => false,
+    }
+}
+
+/// Whether a browser that lost a process could be the reason of this ending.
+fn may_be_let_down(ending: &Ending) -> bool {
+    match ending {
+        Ending::Deadline { .. } | Ending::Step { .. } | Ending::Navigation { .. } => true,
+        // What was captured was captured whole; the rest is told apart by other evidence.
+        Ending::Complete
+        | Ending::Crashed { .. }
+        | Ending::NotShown { .. }
+        | Ending::Closed
+        | Ending::BrowserOutOfMemory
+        | Ending::Flood { .. } => false,
     }
 }
 

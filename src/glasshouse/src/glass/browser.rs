@@ -214,6 +214,10 @@ impl BrowserProcess for Jailed {
         Some(self.running.memory()).filter(|bytes| *bytes > 0)
     }
 
+    fn cpu(&self) -> Option<f64> {
+        Some(self.running.usage().cpu).filter(|seconds| *seconds > 0.0)
+    }
+
     fn memory_kills(&self) -> u64 {
         self.running.oom_kills()
     }

@@ -18,6 +18,7 @@ use super::watch::Watch;
 use super::{Call, Halt, Page};
 use crate::connection::{Connection, Event, Inbox, Message};
 use crate::job::Viewport;
+use crate::vitals::Vitals;
 use crate::{WebError, page};
 
 /// The fonts that Playwright sets for Linux.
@@ -80,6 +81,7 @@ impl Page {
             session: String::new(),
             wanted: std::collections::HashMap::new(),
             crashed: None,
+            vitals: Vitals::new(connection),
             closed: false,
             title: String::new(),
             mouse_down: false,
@@ -102,6 +104,7 @@ impl Page {
         page.session = page.attached(deadline)?;
         page.target = page.wait(&target, deadline)?.target_id.inner().clone();
         page.enable(deadline)?;
+        page.vitals.ask();
         Ok(page)
     }
 

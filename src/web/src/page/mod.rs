@@ -26,6 +26,7 @@ use serde_json::value::RawValue;
 
 use crate::WebError;
 use crate::connection::{CallId, Connection, Event, Inbox, Message, Nothing};
+use crate::vitals::{Health, Vitals};
 pub(crate) use evaluate::Thrown;
 use frames::Frames;
 pub(crate) use load::Gone;
@@ -95,6 +96,8 @@ pub(crate) struct Page {
     /// Answers that came while something else was waited for; `None` until they come.
     wanted: HashMap<CallId, Option<Result<Box<RawValue>, String>>>,
     crashed: Option<(String, i64)>,
+    /// The browser's own processes.
+    vitals: Vitals,
     /// Whether the page has closed itself.
     closed: bool,
     /// The document's title when it was last looked at.
@@ -107,6 +110,16 @@ pub(crate) struct Page {
 }
 
 impl Page {
+    /// What became of the browser since the page was made.
+    pub(crate) fn browser_health(&mut self) -> Health {
+        self.vitals.look()
+    }
+
+    /// A job begins on this page.
+    pub(crate) fn begin(&mut self) {
+        self.vitals.ask();
+    }
+
     /// Sends a command to the page.
     pub(crate) fn send<C: Command>(&mut self, command: &C, deadline: Instant) -> Result<Call<C::Response>, Halt> {
         let session = self.session.clone();

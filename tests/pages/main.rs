@@ -1,0 +1,203 @@
+//! Pages end to end, through the command: verdicts, pictures, and what happens when browsers die.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod browsers;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// A machine under load takes its time; what hangs takes longer.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+fn fixtures() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pages.jsonl");
+    fs::read_to_string(path).unwrap()
+}
+
+fn start(rows: &Path, out: &Path) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
+    command.arg("run").arg(rows).arg("-o").arg(out).args(["--no-progress", "--no-report", "--workers", "2"]);
+    command.stdin(Stdio::null()).spawn().unwrap()
+}
+
+fn records(out: &Path) -> BTreeMap<String, Value> {
+    let text = fs::read_to_string(out.join("records.jsonl")).unwrap();
+    let record = |line: &str| -> Value { serde_json::from_str(line).unwrap() };
+    text.lines().map(record).map(|record| (record["id"].as_str().unwrap().to_owned(), record)).collect()
+}
+
+/// Runs the rows to their end.
+fn run(rows: &str) -> (tempfile::TempDir, BTreeMap<String, Value>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl");
+    fs::write(&path, rows).unwrap();
+    let status = start(&path, &folder.path().join("out")).wait().unwrap();
+    assert!(status.success(), "{status}");
+    let records = records(&folder.path().join("out"));
+    (folder, records)
+}
+
+fn picture<'r>(record: &'r Value, name: &str) -> &'r Value {
+    let artifacts = record["artifacts"].as_array().unwrap();
+    artifacts.iter().find(|artifact| artifact["name"] == name).unwrap_or_else(|| panic!("no {name} in {artifacts:?}"))
+}
+
+#[test]
+fn pages_get_the_verdicts_that_they_must_get() {
+    let (folder, records) = run(&fixtures());
+    let mut wrong = Vec::new();
+    for line in fixtures().lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let record = &records[row["id"].as_str().unwrap()];
+        let cause = row.get("expect_cause").is_none_or(|cause| *cause == record["cause"]["code"]);
+        if record["verdict"] != row["expect"] || !cause {
+            wrong.push(format!(
+                "{}: expected {}, got {} {}",
+                row["id"], row["expect"], record["verdict"], record["cause"]
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+
+    let library = &records["library"];
+    assert_eq!(library["requests"][1]["by"], "mirror", "{}", library["requests"]);
+    assert!(
+        library["runtime"]["versions"]["mirror"].is_string() && library["runtime"]["versions"]["chromium"].is_string()
+    );
+    assert_eq!(picture(library, "page.html")["kind"], "document");
+    let tree = picture(library, "page.tree.json")["hash"].as_str().unwrap().to_owned();
+    let tree: Value = serde_json::from_slice(&stored(folder.path(), &tree)).unwrap();
+    let nodes = tree["documents"][0]["nodes"].as_array().unwrap();
+    assert!(nodes.iter().any(|node| node["text"].as_str().is_some_and(|text| text.contains("trace 0") || text == "3")));
+
+    let tall = &records["content"];
+    let size =
+        |name: &str| (picture(tall, name)["width"].as_u64().unwrap(), picture(tall, name)["height"].as_u64().unwrap());
+    assert_eq!(size("top.png"), (640, 480));
+    assert!(size("all.jpg").1 > 1000, "{:?}", size("all.jpg"));
+    assert_eq!(picture(&records["acts"], "after.png")["kind"], "screenshot");
+    let refused: Vec<&str> = records["closes"]["refused"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|refused| refused["what"].as_str())
+        .collect();
+    assert!(refused.contains(&"dialog") && refused.contains(&"popup"), "{refused:?}");
+    assert_eq!(records["uncaught"]["error"]["type"], "ReferenceError");
+    let layers = records["plain"]["backend"]["layers"].to_string();
+    assert!(layers.contains("namespaces") && layers.contains("seccomp"), "{layers}");
+}
+
+fn stored(folder: &Path, hash: &str) -> Vec<u8> {
+    let artifacts = folder.join("out/artifacts");
+    let hash = serde_json::from_value(json!(hash)).unwrap();
+    fs::read(glasshouse_dataset::artifact_path(&artifacts, &hash)).unwrap()
+}
+
+#[test]
+fn fields_that_are_wrong_are_named_and_the_other_rows_go_on() {
+    let good = json!({"id": "good", "runtime": "web", "code": "<h1>x"});
+    let bad = [
+        (json!({"page": {"viewport": {"width": 0}}}), "page.viewport"),
+        (json!({"page": {"untill": "load"}}), "untill"),
+        (json!({"actions": [{"action": "jump"}]}), "actions[0]"),
+        (json!({"actions": "click"}), "actions"),
+        (json!({"stdin": "x"}), "\"stdin\": is for programs"),
+        (json!({"tests": [{"code": "1"}]}), "\"tests\": is for programs"),
+    ];
+    let mut rows = String::new();
+    for (index, (fields, _)) in bad.iter().enumerate() {
+        let mut row = json!({"id": format!("bad-{index}"), "runtime": "web", "code": "<h1>x"});
+        row.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        rows += &format!("{row}\n");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (path, out) = (folder.path().join("rows.jsonl"), folder.path().join("out"));
+    fs::write(&path, format!("{rows}{good}\n")).unwrap();
+    assert_eq!(start(&path, &out).wait().unwrap().code(), Some(1));
+    assert_eq!(records(&out)["good"]["verdict"], "ok");
+    let said = fs::read_to_string(out.join("bad_rows.jsonl")).unwrap();
+    for (line, (_, words)) in said.lines().zip(&bad) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert!(line.to_string().replace("\\\"", "\"").contains(words), "{words:?} is not in {line}");
+    }
+    assert_eq!(said.lines().count(), bad.len());
+}
+
+#[test]
+fn the_same_page_is_the_same_picture_in_any_browser_and_order() {
+    let page = |n: u32| {
+        format!("<!DOCTYPE html><body style='font:20px serif'><h1>Page {}</h1><p>{}", n % 5, "word ".repeat(300))
+    };
+    // Another column makes another job of the same page.
+    let row = |n: u32| json!({"id": n.to_string(), "runtime": "web", "code": page(n), "seed": n}).to_string() + "\n";
+    let (_folder, records) = run(&(0..40).map(row).collect::<String>());
+    let mut seen: BTreeMap<u32, String> = BTreeMap::new();
+    for n in 0..40 {
+        let hash = picture(&records[&n.to_string()], "page.png")["hash"].to_string();
+        assert_eq!(*seen.entry(n % 5).or_insert_with(|| hash.clone()), hash, "page {n}");
+    }
+    assert_eq!(seen.len(), 5);
+}
+
+#[test]
+fn browsers_that_are_killed_cost_no_page_its_verdict() {
+    let row = |n: u32| {
+        let code = format!("<!DOCTYPE html><h1>{n}</h1><script>document.title = {n}</script>");
+        json!({"id": n.to_string(), "runtime": "web", "code": code, "page": {"settle": 50}}).to_string() + "\n"
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (path, out) = (folder.path().join("rows.jsonl"), folder.path().join("out"));
+    fs::write(&path, (0..120).map(row).collect::<String>()).unwrap();
+    let mut command = start(&path, &out);
+    let mut killed = 0;
+    let since = Instant::now();
+    while command.try_wait().unwrap().is_none() {
+        assert!(since.elapsed() < PATIENCE, "it hangs after {killed} kills");
+        thread::sleep(Duration::from_millis(400));
+        if killed < 12 {
+            killed += u32::from(browsers::kill_one(command.id(), killed));
+        }
+    }
+    assert!(killed >= 5, "only {killed} were killed: this showed nothing");
+    let records = records(&out);
+    assert_eq!(records.len(), 120);
+    let faults = fs::read_to_string(out.join("faults.jsonl")).unwrap();
+    println!("{killed} killed, {} faults on the way:\n{faults}", faults.lines().count());
+    let wrong: Vec<String> = records
+        .iter()
+        .filter(|(_, record)| record["verdict"] != "ok")
+        .map(|(id, record)| format!("{id}: {} {} {}", record["cause"], record["fault"], record["console"]))
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_of_a_browser_outlives_a_killed_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, out): (PathBuf, PathBuf) = (folder.path().join("rows.jsonl"), folder.path().join("out"));
+    let row = json!({"id": "long", "runtime": "web", "code": "<h1>x", "page": {"settle": 60_000}});
+    fs::write(&path, format!("{row}\n")).unwrap();
+    let mut command = start(&path, &out);
+    let since = Instant::now();
+    while browsers::below(command.id()).len() < 4 {
+        assert!(since.elapsed() < PATIENCE && command.try_wait().unwrap().is_none(), "no browser came up");
+        thread::sleep(Duration::from_millis(50));
+    }
+    thread::sleep(Duration::from_millis(500));
+    let all = browsers::below(command.id());
+    command.kill().unwrap();
+    command.wait().unwrap();
+    let since = Instant::now();
+    while all.iter().any(browsers::Process::is_alive) {
+        assert!(since.elapsed() < Duration::from_secs(10), "left: {all:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
