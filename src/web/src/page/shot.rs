@@ -25,6 +25,8 @@ use crate::job::{Area, Format, PageLimits, Rect, Shot, Viewport};
 use crate::report::Picture;
 
 const PREPARE: &str = include_str!("../script/prepare.js");
+const FONTS_READY: &str = "() => document.fonts.ready.then(() => null)";
+const EXTENT: &str = include_str!("../script/extent.js");
 const RESTORE: &str = "() => globalThis.glasshouseRestore && globalThis.glasshouseRestore()";
 
 /// Qualities that Playwright gives pictures with losses.
@@ -68,10 +70,19 @@ impl Page {
     ) -> Result<Thrown<Picture>, Halt> {
         let arguments = [json!(!shot.caret), json!(shot.still)];
         self.run_in_other_frames(PREPARE, &arguments, deadline)?;
-        let extent = match self.run::<Extent>(PREPARE, &arguments, deadline)? {
+        // One after the other, as Playwright does it, though one script could do all: between two of them the page goes
+        // on, and one that loads scripts asynchronously has come as far as it would have there.
+        for (script, arguments) in [(PREPARE, arguments.as_slice()), (FONTS_READY, &[])] {
+            if let Err(thrown) = self.run::<Value>(script, arguments, deadline)? {
+                return Ok(Err(thrown));
+            }
+        }
+        let extent = match self.run::<Extent>(EXTENT, &[], deadline)? {
             Ok(extent) => extent,
             Err(thrown) => return Ok(Err(thrown)),
         };
+        let metrics: Call<Value> = self.send_plain("Page.getLayoutMetrics", "{}", deadline)?;
+        self.wait(&metrics, deadline)?;
         self.title.clone_from(&extent.title);
         let by = deadline.min(Instant::now() + limits.action);
         let captured = match self.area(shot, viewport, &extent, by)? {
