@@ -97,4 +97,8 @@ pub enum ScoreError {
         /// What the renderer said.
         why: String,
     },
+    /// Something of ours failed, through no fault of either page: nothing is known of the pair, and trying again may
+    /// help. The only error that says nothing about the pages.
+    #[error("a fault of ours, not of the pages: {0}")]
+    Fault(String),
 }

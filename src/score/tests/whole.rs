@@ -12,7 +12,7 @@ use glasshouse_score::html::{DEEPEST, Dialect, parse};
 use glasshouse_score::picture::{Picture, lanczos4};
 use glasshouse_score::pixels::{Tolerance, compare as compare_pixels};
 use glasshouse_score::webcode2m::visual::{Block, Visual, join_and_match};
-use glasshouse_score::webcode2m::{Embedding, Renderer, Setup, evaluate, masked, prepare};
+use glasshouse_score::webcode2m::{Embedding, NoPicture, Renderer, Setup, evaluate, masked, prepare};
 use glasshouse_score::{Mode, ScoreError, Side};
 use painter::paint;
 
@@ -24,7 +24,7 @@ struct Painter {
 }
 
 impl Renderer for Painter {
-    fn render(&mut self, html: &str) -> Result<Picture, String> {
+    fn render(&mut self, html: &str) -> Result<Picture, NoPicture> {
         self.renders += 1;
         Ok(paint(html))
     }
@@ -33,8 +33,21 @@ impl Renderer for Painter {
 struct Broken;
 
 impl Renderer for Broken {
-    fn render(&mut self, _: &str) -> Result<Picture, String> {
-        Err("the browser is gone".to_owned())
+    fn render(&mut self, _: &str) -> Result<Picture, NoPicture> {
+        Err(NoPicture::Page("a script of it never ends".to_owned()))
+    }
+}
+
+/// Draws so many pictures, and then something of ours fails.
+struct Failing {
+    pictures: usize,
+}
+
+impl Renderer for Failing {
+    fn render(&mut self, html: &str) -> Result<Picture, NoPicture> {
+        let left = self.pictures.checked_sub(1).ok_or_else(|| NoPicture::Fault("the browser is gone".to_owned()))?;
+        self.pictures = left;
+        Ok(paint(html))
     }
 }
 
@@ -101,8 +114,22 @@ fn a_renderer_that_fails_gives_the_published_blank_or_an_error() {
     let compat = scores(Mode::Compat);
     assert_eq!(compat.visual, Some(Ok(Visual::NoBlocks)));
     assert_eq!(compat.pixels.unwrap().unwrap().ssim, 1.0);
-    let error = ScoreError::Render { side: Side::Reference, why: "the browser is gone".to_owned() };
+    let error = ScoreError::Render { side: Side::Reference, why: "a script of it never ends".to_owned() };
     assert_eq!(scores(Mode::Fixed).dropped(), Some(&error));
+}
+
+#[test]
+fn a_fault_of_the_renderer_never_counts_against_a_page() {
+    for mode in [Mode::Compat, Mode::Fixed] {
+        for pictures in 0..6 {
+            let mut failing = Failing { pictures };
+            let mut setup = Setup { mode, renderer: Some(&mut failing), ..Setup::default() };
+            let error = evaluate(PAGE, OTHER, &mut setup).unwrap_err();
+            assert_eq!(error, ScoreError::Fault("the browser is gone".to_owned()), "{mode} after {pictures} pictures");
+        }
+        let mut enough = Failing { pictures: 6 };
+        assert!(evaluate(PAGE, OTHER, &mut Setup { mode, renderer: Some(&mut enough), ..Setup::default() }).is_ok());
+    }
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub struct PageJob {
     pub viewport: Viewport,
     /// What has to have happened before the first step.
     pub until: Until,
+    /// How long the pictures of the page (`img`) are waited for then, all together. `None`: not at all.
+    pub images: Option<Duration>,
     /// A further wait after that.
     pub settle: Duration,
     /// What is done then, in order. Captures of [`PageJob::captures`] come after the last step.
@@ -29,14 +31,15 @@ pub struct PageJob {
 }
 
 impl PageJob {
-    /// The published evaluation's way with a page: its text is set as the content of an empty page of 1280 by 720,
-    /// nothing is waited for beyond the end of parsing, and one picture of the whole page is taken.
+    /// A page's text is set as the content of an empty page of 1280 by 720, nothing is waited for beyond the end of
+    /// parsing, and one picture of the whole page is taken.
     pub fn of_html(html: impl Into<String>) -> Self {
         Self {
             source: Source::Content(html.into()),
             files: BTreeMap::new(),
             viewport: Viewport::default(),
             until: Until::DomContentLoaded,
+            images: None,
             settle: Duration::ZERO,
             steps: Vec::new(),
             captures: Captures { shots: vec![Shot::default()], ..Captures::default() },

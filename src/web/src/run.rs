@@ -106,6 +106,10 @@ impl<'a> Run<'a> {
             self.doing("running ahead in virtual time");
             self.page.run_ahead(ms, self.deadline)?;
         }
+        if let Some(most) = self.job.images {
+            self.doing("waiting for the page's pictures");
+            self.page.wait_for_images(most, self.deadline)?;
+        }
         self.doing("letting the page settle");
         if !self.job.settle.is_zero() {
             self.page.rest(self.job.settle, self.deadline)?;

@@ -18,8 +18,8 @@ use glasshouse_sandbox::PoolConfig;
 use glasshouse_web::mirror::Mirror;
 use glasshouse_web::{Answers, NoAnswers};
 
-use crate::pipeline::Executor;
-use browser::Browsers;
+use crate::pipeline::{Executor, PageRunner};
+use browser::{BrowserRunner, Browsers};
 use interpreter::Interpreter;
 use lane::Lane;
 
@@ -78,6 +78,17 @@ impl Glass {
     pub fn executors(&self, count: usize, harvester: &Arc<Harvester>) -> Vec<Box<dyn Executor>> {
         let lane = |_| Box::new(Lane::new(self.clone(), Arc::clone(harvester))) as Box<dyn Executor>;
         (0..count).map(lane).collect()
+    }
+
+    /// What renders pages of a runtime outside of any run, with a browser of its own. `None`: the runtime is no browser.
+    ///
+    /// # Errors
+    /// As for a job.
+    pub fn pages(&self, runtime: &str) -> Result<Option<Box<dyn PageRunner>>, GlassError> {
+        Ok(match &self.runtime(runtime)?.kind {
+            Kind::Interpreter(_) => None,
+            Kind::Browser(browsers) => Some(Box::new(BrowserRunner::new(browsers.clone()))),
+        })
     }
 
     /// The runtime of this name. The first who asks for it waits until its image is built, and so does everyone

@@ -134,6 +134,7 @@ fn page_job(job: &Job, name: &str) -> PageJob {
         files,
         viewport: request.viewport,
         until: request.until,
+        images: None,
         settle: Duration::from_millis(request.settle),
         steps: request.actions.clone(),
         captures: request.captures.clone(),

@@ -17,7 +17,16 @@ pub trait Renderer {
     /// # Errors
     /// Why there is none. As published, a page that cannot be rendered counts as a white picture of 1280 x 960;
     /// [`Mode::Fixed`] reports it.
-    fn render(&mut self, html: &str) -> Result<Picture, String>;
+    fn render(&mut self, html: &str) -> Result<Picture, NoPicture>;
+}
+
+/// Why a renderer gave no picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoPicture {
+    /// The page is the reason: it loops, crashes, never loads.
+    Page(String),
+    /// The renderer is. This never counts against the page.
+    Fault(String),
 }
 
 /// What the scores are computed with.
@@ -84,7 +93,8 @@ fn failure<T>(part: &Option<Result<T, ScoreError>>) -> Option<&ScoreError> {
 /// Scores the page `candidate` against the page `reference`, both as they were written.
 ///
 /// # Errors
-/// Those of [`prepare`]: the published evaluation does not score a prediction that cannot be prepared.
+/// Those of [`prepare`]: the published evaluation does not score a prediction that cannot be prepared. And
+/// [`ScoreError::Fault`] where the renderer failed through no fault of the pages.
 pub fn evaluate(reference: &str, candidate: &str, setup: &mut Setup<'_>) -> Result<Scores, ScoreError> {
     let (mode, dialect) = (setup.mode, setup.dialect);
     let candidate = prepare(candidate, dialect, mode)?;
@@ -106,22 +116,29 @@ pub fn evaluate(reference: &str, candidate: &str, setup: &mut Setup<'_>) -> Resu
     };
     if let Some(renderer) = &mut setup.renderer {
         let mut camera = Camera { renderer: &mut **renderer, mode, dialect };
-        look(&mut scores, &mut camera, &reference, &candidate, setup.model);
+        look(&mut scores, &mut camera, &reference, &candidate, setup.model)?;
     }
     Ok(scores)
 }
 
-/// Fills in the parts that need pictures.
-fn look(scores: &mut Scores, camera: &mut Camera<'_>, reference: &str, candidate: &str, model: Option<&dyn Embedding>) {
+/// Fills in the parts that need pictures. An error is a fault of the renderer's.
+fn look(
+    scores: &mut Scores,
+    camera: &mut Camera<'_>,
+    reference: &str,
+    candidate: &str,
+    model: Option<&dyn Embedding>,
+) -> Result<(), ScoreError> {
     let shots = camera
         .shoot(reference, Side::Reference)
         .and_then(|reference| Ok((reference, camera.shoot(candidate, Side::Candidate)?)));
     let (of_reference, of_candidate) = match shots {
         Ok(shots) => shots,
         Err(error) => {
+            let error = of_the_pages(error)?;
             scores.pixels = Some(Err(error.clone()));
             scores.visual = Some(Err(error));
-            return;
+            return Ok(());
         }
     };
     scores.pixels = Some(pixel_scores(&of_reference, &of_candidate, camera.mode));
@@ -132,8 +149,8 @@ fn look(scores: &mut Scores, camera: &mut Camera<'_>, reference: &str, candidate
     let (found, wanted) = match blocks {
         Ok(blocks) => blocks,
         Err(error) => {
-            scores.visual = Some(Err(error));
-            return;
+            scores.visual = Some(Err(of_the_pages(error)?));
+            return Ok(());
         }
     };
     // As published, the reference's blocks are covered as they were found, the candidate's as they were joined.
@@ -148,6 +165,12 @@ fn look(scores: &mut Scores, camera: &mut Camera<'_>, reference: &str, candidate
         scores.visual_clip = Some(both.and_then(|(one, other)| clip_similarity(model, &one, &other)));
     }
     scores.visual = Some(Ok(visual));
+    Ok(())
+}
+
+/// Tells what is true of the pages from a fault.
+fn of_the_pages(error: ScoreError) -> Result<ScoreError, ScoreError> {
+    if matches!(error, ScoreError::Fault(_)) { Err(error) } else { Ok(error) }
 }
 
 /// A renderer, and what to do where it fails.
@@ -162,8 +185,11 @@ impl Camera<'_> {
         const BLANK: (usize, usize) = (1280, 960);
         match self.renderer.render(html) {
             Ok(picture) => Ok(picture),
-            Err(_) if self.mode == Mode::Compat => Picture::new(BLANK.0, BLANK.1, vec![255; BLANK.0 * BLANK.1 * 3]),
-            Err(why) => Err(ScoreError::Render { side, why }),
+            Err(NoPicture::Fault(why)) => Err(ScoreError::Fault(why)),
+            Err(NoPicture::Page(_)) if self.mode == Mode::Compat => {
+                Picture::new(BLANK.0, BLANK.1, vec![255; BLANK.0 * BLANK.1 * 3])
+            }
+            Err(NoPicture::Page(why)) => Err(ScoreError::Render { side, why }),
         }
     }
 

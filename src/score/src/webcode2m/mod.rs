@@ -9,7 +9,7 @@ pub mod visual;
 mod words;
 
 pub use clip::{Embedding, clip_similarity, masked};
-pub use evaluate::{Renderer, Scores, Setup, evaluate};
+pub use evaluate::{NoPicture, Renderer, Scores, Setup, evaluate};
 pub use pixels::{PixelScores, pixel_scores};
 pub use prepare::{MOST_REPEATS, prepare, universal_newlines};
 pub use tree_bleu::{TreeScores, tree_scores};

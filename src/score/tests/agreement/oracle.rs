@@ -1,7 +1,7 @@
 //! The oracle: a Python process that answers one question a line.
 
 use std::env;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -9,10 +9,11 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use glasshouse_score::html::Dialect;
 use serde_json::Value;
 
-/// The interpreter whose `html.parser` is ported.
-const PYTHON: &str = "3.11.7";
+#[path = "../../../../tests/common/python.rs"]
+mod python;
 
-/// Where an older Beautiful Soup lies, which takes precedence where it is asked for.
+/// Where the packages lie, and an older Beautiful Soup, which takes precedence where it is asked for.
+const NEWER: &str = "packages";
 const OLDER: &str = "older";
 
 /// A running oracle.
@@ -46,7 +47,7 @@ impl Oracle {
 
     fn start_with(fast: bool, dialect: Dialect) -> Option<Oracle> {
         match environment() {
-            Ok(home) => Some(Self::run(&home, fast, dialect)),
+            Ok((python, home)) => Some(Self::run(&python, &home, fast, dialect)),
             Err(why) if env::var("GLASSHOUSE_ORACLE").is_ok_and(|value| value == "required") => panic!("{why}"),
             Err(why) => {
                 eprintln!("NOT RUN: the comparison with Python: {why}");
@@ -55,13 +56,14 @@ impl Oracle {
         }
     }
 
-    fn run(home: &Path, fast: bool, dialect: Dialect) -> Oracle {
-        let older = match dialect {
-            Dialect::CPython3_11_7 => PathBuf::new(),
-            Dialect::CPython3_11_7Soup4_12 => home.join(OLDER),
-        };
-        let mut child = Command::new(home.join("venv/bin/python"))
-            .env("PYTHONPATH", older)
+    fn run(python: &Path, home: &Path, fast: bool, dialect: Dialect) -> Oracle {
+        let mut folders = vec![home.join(NEWER)];
+        if dialect == Dialect::CPython3_11_7Soup4_12 {
+            folders.insert(0, home.join(OLDER));
+        }
+        let mut child = Command::new(python)
+            .env("PYTHONPATH", env::join_paths(folders).unwrap())
+            .arg("-s")
             .arg(folder().join("serve.py"))
             .env("PYTHONHASHSEED", "0")
             .env("PYTHONDONTWRITEBYTECODE", "1")
@@ -100,49 +102,13 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle")
 }
 
-/// The folder of the oracle's own environment, made if it is missing.
-fn environment() -> Result<PathBuf, String> {
-    let base = interpreter()?;
+/// The oracle's interpreter, and the folder with its packages, made if they are missing.
+fn environment() -> Result<(PathBuf, PathBuf), String> {
+    let python = python::interpreter()?;
     let [requirements, older] = ["requirements.txt", "requirements-older.txt"].map(|name| folder().join(name));
     let pinned = [fs::read(&requirements).unwrap(), fs::read(&older).unwrap()].concat();
-    let hash = blake3::hash(&pinned).to_hex();
-    let home = cache()?.join("oracle").join(format!("{PYTHON}-{}", &hash[..16]));
-    fs::create_dir_all(&home).map_err(|error| format!("{}: {error}", home.display()))?;
-    // Two tests at a time must not build the same environment.
-    let lock = File::create(home.join("lock")).map_err(|error| error.to_string())?;
-    lock.lock().map_err(|error| error.to_string())?;
-    let python = home.join("venv/bin/python");
-    if !home.join("complete").exists() {
-        eprintln!("making the oracle's Python environment in {} (once, about a minute)", home.display());
-        step(Command::new(base).args(["-m", "venv", "--clear"]).arg(home.join("venv")))?;
-        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"];
-        step(Command::new(&python).args(install).arg(requirements))?;
-        step(Command::new(&python).args(install).arg(older).args(["--no-deps", "--target"]).arg(home.join(OLDER)))?;
-        File::create(home.join("complete")).map_err(|error| error.to_string())?;
-    }
-    Ok(home)
-}
-
-fn step(command: &mut Command) -> Result<(), String> {
-    let done = command.status().map_err(|error| format!("{command:?}: {error}"))?;
-    done.success().then_some(()).ok_or_else(|| format!("{command:?} failed"))
-}
-
-fn interpreter() -> Result<PathBuf, String> {
-    let named = env::var_os("GLASSHOUSE_ORACLE_PYTHON").map(PathBuf::from);
-    let usual = ["python3.11", "python3", "python"].map(PathBuf::from);
-    let fits = |python: &PathBuf| {
-        let said = Command::new(python).args(["-c", "import platform; print(platform.python_version())"]).output();
-        said.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).trim() == PYTHON)
-    };
-    let missing = format!("it needs CPython {PYTHON}; name one in GLASSHOUSE_ORACLE_PYTHON");
-    named.into_iter().chain(usual).find(fits).ok_or(missing)
-}
-
-fn cache() -> Result<PathBuf, String> {
-    let from = |name| env::var_os(name).map(PathBuf::from);
-    from("GLASSHOUSE_CACHE")
-        .or_else(|| from("XDG_CACHE_HOME").map(|base| base.join("glasshouse")))
-        .or_else(|| from("HOME").map(|home| home.join(".cache/glasshouse")))
-        .ok_or_else(|| "no cache folder: set GLASSHOUSE_CACHE".to_owned())
+    let home = python::cache()?.join("oracle").join(&blake3::hash(&pinned).to_hex()[..16]);
+    python::packages(&python, &home, NEWER, &requirements)?;
+    python::packages(&python, &home, OLDER, &older)?;
+    Ok((python, home))
 }

@@ -14,6 +14,9 @@ use crate::job::{Options, Until};
 /// Writes new content into the document. The console line tells us where in the order of events the new one starts.
 const WRITE: &str = "(html, mark) => { document.open(); console.debug(mark); document.write(html); document.close(); }";
 
+/// Waits for the page's pictures.
+const IMAGES: &str = include_str!("../script/images.js");
+
 static MARKS: AtomicU64 = AtomicU64::new(0);
 
 /// What came of going to a URL.
@@ -89,6 +92,14 @@ impl Page {
                 Err(halt) => return Err(halt),
             }
         }
+    }
+
+    /// Waits for each picture of the page in turn until it is there or cannot be had, `most` for all together, as the
+    /// evaluation of WebCode2M does (`html2screenshot.py` of CGCL-codes/naturalcc). A page that goes elsewhere meanwhile
+    /// is looked at anew there.
+    pub(crate) fn wait_for_images(&mut self, most: Duration, deadline: Instant) -> Result<(), Halt> {
+        // What the function throws says nothing about pictures: there is nothing to wait for then.
+        self.run::<Value>(IMAGES, &[json!(most.as_millis() as u64)], deadline).map(drop)
     }
 
     /// Makes chance and time repeatable from here on, in this document and all that follow.

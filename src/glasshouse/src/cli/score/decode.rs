@@ -1,15 +1,16 @@
-//! Pictures from files. They may be a sample's, so a helper decodes them that can do nothing else: the command starts
+//! Pictures from bytes that may be a sample's, so a helper decodes them that can do nothing else: the command starts
 //! itself again, and that process confines itself as the capture helper does before it reads the first byte.
 
 use std::env;
 use std::fs;
-use std::io::{self, Cursor, Read, Write};
+use std::io::{self, BufReader, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
 
 use glasshouse_score::picture::Picture;
 use image::{ImageReader, Limits};
 use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::time::{ClockId, clock_gettime};
 use thiserror::Error;
 
 /// The hidden subcommand that is the helper.
@@ -35,62 +36,123 @@ pub(super) enum DecodeError {
     Helper(io::Error),
 }
 
-/// The picture in `path`, without its alpha channel.
-pub(super) fn decode(path: &Path) -> Result<Picture, DecodeError> {
-    let read = |error| DecodeError::Read { path: path.to_owned(), error };
-    let no_picture = || DecodeError::NoPicture(path.to_owned());
-    if fs::metadata(path).map_err(read)?.len() > MOST_BYTES {
-        return Err(no_picture());
+/// Decodes one picture after the other in a helper, which is started when it is first needed.
+#[derive(Default)]
+pub(super) struct Decoder {
+    helper: Option<Helper>,
+}
+
+struct Helper {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Decoder {
+    /// The picture in the file `path`, without its alpha channel.
+    pub(super) fn file(&mut self, path: &Path) -> Result<Picture, DecodeError> {
+        let read = |error| DecodeError::Read { path: path.to_owned(), error };
+        let no_picture = || DecodeError::NoPicture(path.to_owned());
+        if fs::metadata(path).map_err(read)?.len() > MOST_BYTES {
+            return Err(no_picture());
+        }
+        let file = fs::read(path).map_err(read)?;
+        self.bytes(&file).map_err(DecodeError::Helper)?.ok_or_else(no_picture)
     }
-    let file = fs::read(path).map_err(read)?;
-    let answer = ask(file).map_err(DecodeError::Helper)?;
-    let (width, rest) = take_length(&answer).ok_or_else(no_picture)?;
-    let (height, rgb) = take_length(rest).ok_or_else(no_picture)?;
-    Picture::new(width, height, rgb.to_vec()).map_err(|_| no_picture())
-}
 
-fn take_length(bytes: &[u8]) -> Option<(usize, &[u8])> {
-    let (length, rest) = bytes.split_first_chunk::<8>()?;
-    Some((usize::try_from(u64::from_le_bytes(*length)).ok()?, rest))
-}
-
-/// Width, height (8 bytes each, little endian) and pixels; nothing where there is no picture.
-fn ask(file: Vec<u8>) -> io::Result<Vec<u8>> {
-    let mut command = Command::new(env::current_exe()?);
-    command.arg(SUBCOMMAND).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn()?;
-    let input = child.stdin.take();
-    // Written beside reading, since the helper may answer, or end, before it has read all.
-    let writer = std::thread::spawn(move || input.map(|mut input| input.write_all(&file)));
-    let mut answer = Vec::new();
-    let read = child.stdout.take().map_or(Ok(0), |output| output.take(MOST_MEMORY + 16).read_to_end(&mut answer));
-    let _ = writer.join();
-    if read.is_err() {
-        let _ = child.kill();
+    /// The picture that a file holds, without its alpha channel; `None` where it holds none that can be decoded. A file
+    /// at which two helpers die is such a one.
+    ///
+    /// # Errors
+    /// When no helper can be started.
+    pub(super) fn bytes(&mut self, file: &[u8]) -> io::Result<Option<Picture>> {
+        for _ in 0..2 {
+            let helper = match &mut self.helper {
+                Some(helper) => helper,
+                None => self.helper.insert(Helper::start()?),
+            };
+            match helper.ask(file) {
+                Ok(answer) => return Ok(answer),
+                Err(_) => self.helper = None,
+            }
+        }
+        Ok(None)
     }
-    // A helper that was killed over a picture has said nothing, which is said of the picture.
-    child.wait()?;
-    read.map(|_| answer)
 }
 
-/// The helper's own side: one picture in, its pixels out.
+impl Helper {
+    fn start() -> io::Result<Helper> {
+        let mut command = Command::new(env::current_exe()?);
+        command.arg(SUBCOMMAND).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn()?;
+        let input = child.stdin.take();
+        let output = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        Ok(Helper { child, input, output: BufReader::new(output) })
+    }
+
+    /// Sends a file and reads the answer: width, height (8 bytes each, little endian; 0 for no picture) and pixels. The
+    /// helper reads all of a file before it answers, so neither waits for the other.
+    fn ask(&mut self, file: &[u8]) -> io::Result<Option<Picture>> {
+        let input = self.input.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
+        input.write_all(&(file.len() as u64).to_le_bytes())?;
+        input.write_all(file)?;
+        let (width, height) = (length(&mut self.output)?, length(&mut self.output)?);
+        if width == 0 || height == 0 {
+            return Ok(None);
+        }
+        let bytes = width.saturating_mul(height).saturating_mul(3);
+        if width.max(height) > u64::from(MOST_PIXELS) || bytes > MOST_MEMORY {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut rgb = vec![0; bytes as usize];
+        self.output.read_exact(&mut rgb)?;
+        Ok(Picture::new(width as usize, height as usize, rgb).ok())
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        self.input = None;
+        // It may be busy with a picture that nobody waits for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn length(from: &mut impl Read) -> io::Result<u64> {
+    let mut bytes = [0; 8];
+    from.read_exact(&mut bytes)?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+/// The helper's own side: files in, their pixels out, until its input ends.
 pub(crate) fn serve() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
-    match glasshouse_capture::helper::confine().map_err(io::Error::other).and_then(|_| answer()) {
+    match glasshouse_capture::helper::confine().map_err(io::Error::other).and_then(|_| answer_all()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn answer() -> io::Result<()> {
-    setrlimit(Resource::Cpu, Rlimit { current: Some(SECONDS), maximum: None })?;
-    let mut file = Vec::new();
-    io::stdin().lock().take(MOST_BYTES).read_to_end(&mut file)?;
-    let Ok(Some((width, height, rgb))) = std::panic::catch_unwind(|| pixels(&file)) else { return Ok(()) };
-    let mut output = io::stdout().lock();
-    output.write_all(&u64::from(width).to_le_bytes())?;
-    output.write_all(&u64::from(height).to_le_bytes())?;
-    output.write_all(&rgb)
+fn answer_all() -> io::Result<()> {
+    let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    loop {
+        let length = match length(&mut input) {
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let mut file = Vec::new();
+        input.by_ref().take(length.min(MOST_BYTES)).read_to_end(&mut file)?;
+        let used = clock_gettime(ClockId::ProcessCPUTime).tv_sec.unsigned_abs();
+        setrlimit(Resource::Cpu, Rlimit { current: Some(used + 1 + SECONDS), maximum: None })?;
+        let picture = std::panic::catch_unwind(|| pixels(&file)).ok().flatten();
+        let (width, height, rgb) = picture.unwrap_or_default();
+        output.write_all(&u64::from(width).to_le_bytes())?;
+        output.write_all(&u64::from(height).to_le_bytes())?;
+        output.write_all(&rgb)?;
+        output.flush()?;
+    }
 }
 
 fn pixels(file: &[u8]) -> Option<(u32, u32, Vec<u8>)> {

@@ -1,8 +1,12 @@
 //! `glasshouse score`: numbers that compare pages or captures with a reference.
 
+mod camera;
 mod decode;
 mod pairs;
+mod parts;
 mod pixels;
+mod results;
+mod tally;
 mod webcode2m;
 
 use std::path::PathBuf;
@@ -13,6 +17,7 @@ use glasshouse_score::Mode;
 use glasshouse_score::html::Dialect;
 
 use super::Failure;
+use super::args::Setup;
 
 pub(super) use decode::{SUBCOMMAND as DECODE_HELPER, serve as decode_helper};
 
@@ -37,32 +42,48 @@ pub enum Benchmark {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     glasshouse score webcode2m results/gpt-4o_short\n  \
-    glasshouse score webcode2m results/gpt-4o_short --screenshots outdir/gpt-4o_short -o scores.jsonl\n  \
-    glasshouse score webcode2m rows.jsonl --mode fixed\n\n\
-    INPUT holds a folder for each pair, with answer.html and prediction.html as the model wrote it; or is a JSONL\n\
-    file of rows with `code` and `reference.html`. MSE and SSIM need both pages' screenshots, answer.png and\n\
-    prediction.png, in a folder of the same name. The visual score and CLIP need a renderer and a model: they are\n\
-    reported as absent.\n\n\
-    Exit codes: 0 every pair was read, 1 some were not, 3 there is nothing to score.")]
+    glasshouse score webcode2m results/gpt-4o_short -o scores.jsonl --published outdir/gpt-4o_short\n  \
+    glasshouse score webcode2m rows.parquet -o scores.jsonl --mode fixed\n\n\
+    INPUT holds a folder for each pair, with answer.html and prediction.html as the model wrote it; or is a dataset\n\
+    (JSONL, also .gz or .zst, Parquet, WebDataset tar) of rows with `code` and `reference.html`. Both pages are rendered\n\
+    behind glass, as the published evaluation renders them; nothing is loaded from the network. CLIP needs a model and\n\
+    is reported as absent.\n\n\
+    With -o the same command again goes on where it stopped.\n\
+    Exit codes: 0 every pair was scored, 1 some were not, 3 there is nothing to score, 4 this host cannot, 130 stopped.")]
 pub struct Webcode2mArgs {
-    /// The folder of a model's results, or rows.
+    /// The folder of a model's results, or a dataset; `-` for JSONL on standard input.
     #[arg(value_name = "INPUT")]
     pub input: PathBuf,
-    /// Where the screenshots are, if not in INPUT.
-    #[arg(long, value_name = "DIR", env = "GLASSHOUSE_SCREENSHOTS")]
-    pub screenshots: Option<PathBuf>,
+    /// Write one JSON object for each pair into this file, in the order in which they are done.
+    #[arg(short, long, value_name = "FILE", env = "GLASSHOUSE_SCORES")]
+    pub out: Option<PathBuf>,
+    /// Write metrics_result.csv and avg_result.txt into this folder, as the published evaluation does.
+    #[arg(long, value_name = "DIR", env = "GLASSHOUSE_PUBLISHED")]
+    pub published: Option<PathBuf>,
+    /// Begin the file of -o anew, whatever it holds.
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "GLASSHOUSE_FRESH")]
+    pub fresh: bool,
     /// As published, defects included, or with the defects mended.
     #[arg(long, value_enum, default_value_t = ModeArg::Compat, env = "GLASSHOUSE_SCORE_MODE")]
     pub mode: ModeArg,
     /// Whose HTML parser: Python 3.11.7's under this Beautiful Soup. The papers ran 4.12 to 4.14.
     #[arg(long, value_enum, default_value_t = DialectArg::Soup415, env = "GLASSHOUSE_SCORE_DIALECT")]
     pub dialect: DialectArg,
-    /// Write one JSON object for each pair into this file.
-    #[arg(short, long, value_name = "FILE", env = "GLASSHOUSE_SCORES")]
-    pub out: Option<PathBuf>,
-    /// Pairs scored at one time [default: the number of processors]
+    /// Start no browser: only what the pages' texts tell, and MSE and SSIM of screenshots that lie in INPUT.
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "GLASSHOUSE_NO_RENDER")]
+    pub no_render: bool,
+    /// Start no browser, and take answer.png and prediction.png from the folders of this one for MSE and SSIM.
+    #[arg(long, value_name = "DIR", env = "GLASSHOUSE_SCREENSHOTS")]
+    pub screenshots: Option<PathBuf>,
+    /// Pairs scored at one time, each with a browser [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096), env = "GLASSHOUSE_WORKERS")]
     pub workers: Option<u16>,
+    /// Show no progress.
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "GLASSHOUSE_NO_PROGRESS")]
+    pub no_progress: bool,
+    /// Policy, layers, cache.
+    #[command(flatten)]
+    pub setup: Setup,
 }
 
 /// How scores are computed.

@@ -3,7 +3,7 @@
 use glasshouse_score::pixels::{Difference, Tolerance, compare};
 use serde_json::json;
 
-use super::decode::{DecodeError, decode};
+use super::decode::{DecodeError, Decoder};
 use super::{Failure, PixelsArgs};
 
 /// The exit code of pictures that differ.
@@ -19,7 +19,8 @@ impl From<DecodeError> for Failure {
 }
 
 pub(super) fn pixels(args: &PixelsArgs) -> Result<u8, Failure> {
-    let (one, other) = (decode(&args.one)?, decode(&args.other)?);
+    let mut decoder = Decoder::default();
+    let (one, other) = (decoder.file(&args.one)?, decoder.file(&args.other)?);
     let tolerance = Tolerance { threshold: args.threshold, count_smoothing: args.count_smoothing };
     let difference = compare(&one, &other, tolerance);
     match args.json {

@@ -1,61 +1,124 @@
-//! `glasshouse score webcode2m`.
+//! `glasshouse score webcode2m`: pairs from an input to their scores, on as many threads as there are workers, each with
+//! a browser of its own. What is held at one time does not depend on how many pairs there are.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
+use glasshouse_model::Digest;
 use glasshouse_score::html::Dialect;
-use glasshouse_score::webcode2m::{PixelScores, Scores, Setup, evaluate, pixel_scores};
+use glasshouse_score::webcode2m::{PixelScores, Renderer, Scores, Setup, evaluate, pixel_scores};
 use glasshouse_score::{Mode, ScoreError};
 use serde_json::{Value, json};
 
-use super::decode::{DecodeError, decode};
-use super::pairs::{Pair, pairs};
+use super::camera::{Camera, RUNTIME};
+use super::decode::{DecodeError, Decoder};
+use super::pairs::{Pages, Pairs};
+use super::parts::Parts;
+use super::results::{Key, Results};
+use super::tally::{Published, Tally};
 use super::{Failure, Webcode2mArgs};
-use crate::cli::INCOMPLETE;
+use crate::cli::setup::{self, Plan};
+use crate::cli::{INCOMPLETE, place};
+use crate::glass::Glass;
+use crate::pipeline::{INTERRUPTED, Stop};
 
-/// Pairs that are held at one time.
-const BATCH: usize = 256;
-/// The parts in the order in which they are shown.
-const PARTS: [&str; 7] = ["tree_bleu", "bleu", "rouge", "mse", "ssim", "visual", "clip"];
-const NO_RENDERER: &str = "needs a renderer, and this command has none yet";
-const NO_MODEL: &str = "needs a renderer and a CLIP model, and this command has none yet";
-const NO_SHOTS: &str = "needs answer.png and prediction.png";
+/// How often a pair is tried that a fault of ours keeps from being scored; each time with a new browser.
+const TRIES: usize = 3;
+/// Pairs that may all fail through our fault before it is plain that nothing will work here.
+const HOPELESS: u64 = 4;
+/// Between two lines on how far the command is.
+const QUIET: Duration = Duration::from_secs(5);
 
 pub(super) fn webcode2m(args: &Webcode2mArgs) -> Result<u8, Failure> {
-    let how = How { mode: args.mode.into(), dialect: args.dialect.into() };
-    let workers = args.workers.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let shots = args.screenshots.as_deref().or_else(|| args.input.is_dir().then_some(args.input.as_path()));
-    let mut out = args.out.as_deref().map(Lines::create).transpose()?;
+    let pairs = Pairs::open(&args.input)?;
+    let renders = !args.no_render && args.screenshots.is_none();
+    let stop = Stop::on_signals().map_err(|error| Failure::Host(format!("cannot watch for Ctrl-C: {error}")))?;
+    let plan = renders.then(|| Plan::new(&args.setup, Some(RUNTIME), false)).transpose()?;
+    let run = run_id(args, plan.as_ref())?;
     let mut tally = Tally::default();
-    let mut left = pairs(&args.input)?;
-    loop {
-        let batch: Vec<Pair> = left.by_ref().take(BATCH).collect();
-        if batch.is_empty() {
-            break;
+    let mut published = args.published.as_ref().map(|_| Published::new());
+    let folder = args.input.is_dir().then_some(args.input.as_path());
+    let mut count = |tally: &mut Tally, name: &str, parts: &Parts| {
+        tally.add(parts);
+        if let Some(published) = &mut published {
+            published.add(name, folder, parts);
         }
-        for (name, outcome) in score_all(&batch, workers, shots, how)? {
-            match &outcome {
-                Ok(parts) => tally.add(parts),
-                Err(error) => {
-                    eprintln!("glasshouse: {name}: {error}");
-                    tally.unreadable += 1;
+    };
+    let mut results = None;
+    if let Some(path) = &args.out {
+        let seen = |line: &Value| match Parts::read(line) {
+            Some(parts) => count(&mut tally, line["id"].as_str().unwrap_or_default(), &parts),
+            None => tally.unreadable += 1,
+        };
+        results = Some(Results::open(path, &run, args.fresh, seen)?);
+    }
+    if tally.pairs + tally.unreadable > 0 {
+        eprintln!("{} pairs are scored already; going on", tally.pairs + tally.unreadable);
+    }
+    let glass = match &plan {
+        Some(plan) => Some((plan.glass(&setup::cache(&args.setup)?, Some(RUNTIME))?, plan)),
+        None => None,
+    };
+    let work = Work {
+        pairs: Mutex::new(pairs),
+        results: Mutex::new(results),
+        run,
+        how: How { mode: args.mode.into(), dialect: args.dialect.into() },
+        glass,
+        shots: args.screenshots.as_deref().or(folder),
+        stop,
+    };
+    let mut said = Said::new(!args.no_progress);
+    let ended = work.drive(place::workers(args.workers), |scored| {
+        match &scored.outcome {
+            Outcome::Scored(parts) => count(&mut tally, &scored.name, parts),
+            Outcome::Unreadable(why) => {
+                eprintln!("glasshouse: {}: {why}", scored.name);
+                tally.unreadable += 1;
+            }
+            Outcome::Fault(why) => {
+                eprintln!("glasshouse: {}: not scored through a fault of ours: {why}", scored.name);
+                tally.faults += 1;
+                if tally.pairs == 0 && tally.faults >= HOPELESS {
+                    return Err(Failure::Host(format!(
+                        "no pair can be scored: {why}\n`glasshouse doctor` lists what this host gives"
+                    )));
                 }
             }
-            if let Some(out) = &mut out {
-                out.write(&line(&name, how, &outcome))?;
-            }
         }
+        said.tick(&tally);
+        work.record(&scored)
+    })?;
+    if let Some(results) = work.results.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        results.finish()?;
     }
-    if let Some(out) = out {
-        out.finish()?;
-    }
-    if tally.pairs == 0 {
+    if tally.pairs == 0 && ended == Ended::Whole {
         return Err(Failure::Input(format!("{}: no pair could be read", args.input.display())));
     }
-    tally.show(how);
-    Ok(if tally.unreadable == 0 { 0 } else { INCOMPLETE })
+    println!("{}", tally.show(args.mode.into(), args.dialect.into()));
+    if ended == Ended::Early {
+        let next = if args.out.is_some() { "; the same command goes on where it stopped" } else { "" };
+        eprintln!("glasshouse: stopped before the last pair{next}");
+        return Ok(INTERRUPTED);
+    }
+    if let (Some(published), Some(folder)) = (published, &args.published) {
+        published.write(folder)?;
+    }
+    Ok(if tally.unreadable + tally.faults == 0 { 0 } else { INCOMPLETE })
+}
+
+/// Names everything that changes scores and is not in the pairs.
+fn run_id(args: &Webcode2mArgs, plan: Option<&Plan>) -> Result<String, Failure> {
+    let mut parts = vec![env!("CARGO_PKG_VERSION").to_owned(), Mode::from(args.mode).name().to_owned()];
+    parts.push(Dialect::from(args.dialect).name().to_owned());
+    match plan {
+        Some(plan) => parts.extend(plan.options()?.into_iter().map(|(name, value)| format!("{name}={value}"))),
+        None => parts.push(format!("screenshots={:?}", args.screenshots)),
+    }
+    Ok(Digest::of_parts(parts.iter().map(String::as_bytes)).hex()[..16].to_owned())
 }
 
 /// What the scores are computed with.
@@ -65,205 +128,202 @@ struct How {
     dialect: Dialect,
 }
 
-/// A pair's name and its parts, or why it could not be read.
-type Outcome = (String, Result<Parts, String>);
-
-/// The scores of `batch` in its order.
-fn score_all(batch: &[Pair], workers: usize, shots: Option<&Path>, how: How) -> Result<Vec<Outcome>, Failure> {
-    let share = batch.len().div_ceil(workers.max(1)).max(1);
-    thread::scope(|scope| {
-        let run = |pairs: &'_ [Pair]| -> Result<Vec<Outcome>, Failure> {
-            pairs.iter().map(|pair| score_one(pair, shots, how)).collect()
-        };
-        let threads: Vec<_> = batch.chunks(share).map(|pairs| scope.spawn(move || run(pairs))).collect();
-        let mut outcomes = Vec::with_capacity(batch.len());
-        for thread in threads {
-            outcomes.extend(thread.join().map_err(|_| Failure::Host("a worker panicked".to_owned()))??);
-        }
-        Ok(outcomes)
-    })
-}
-
-fn score_one(pair: &Pair, shots: Option<&Path>, how: How) -> Result<Outcome, Failure> {
-    let (name, pages) = pair.read();
-    let pages = match pages {
-        Ok(pages) => pages,
-        Err(error) => return Ok((name, Err(error))),
-    };
-    let mut setup = Setup { mode: how.mode, dialect: how.dialect, ..Setup::default() };
-    let scores = evaluate(&pages.reference, &pages.candidate, &mut setup);
-    let pixels = match shots.map(|shots| shots.join(&name)) {
-        Some(folder) => of_pixels(&folder, how.mode)?,
-        None => Ok(None),
-    };
-    Ok((name, pixels.map(|pixels| Parts::new(scores, pixels))))
-}
-
-/// MSE and SSIM; None without screenshots, an error where there are such but not pictures.
-fn of_pixels(folder: &Path, mode: Mode) -> Result<Result<Option<Result<PixelScores, ScoreError>>, String>, Failure> {
-    let files = ["answer.png", "prediction.png"].map(|name| folder.join(name));
-    if !files.iter().all(|file| file.exists()) {
-        return Ok(Ok(None));
-    }
-    let mut pictures = Vec::new();
-    for file in &files {
-        match decode(file) {
-            Ok(picture) => pictures.push(picture),
-            Err(error @ DecodeError::Helper(_)) => return Err(error.into()),
-            Err(error) => return Ok(Err(error.to_string())),
-        }
-    }
-    Ok(Ok(Some(pixel_scores(&pictures[0], &pictures[1], mode))))
-}
-
-/// What is known of each part: its value, why the evaluation fails at it, or why it is absent.
-struct Parts {
-    values: Vec<Result<f64, Missing>>,
-    /// Why the published evaluation leaves the pair out of its means.
-    dropped: Option<String>,
-}
-
-#[derive(Clone)]
-enum Missing {
-    Absent(&'static str),
-    Failed(String),
-}
-
-impl Parts {
-    fn new(scores: Result<Scores, ScoreError>, pixels: Option<Result<PixelScores, ScoreError>>) -> Parts {
-        let failed = |error: ScoreError| Missing::Failed(error.to_string());
-        let (words, tree) = match scores {
-            Ok(scores) => (scores.words, scores.tree),
-            Err(error) => (Err(error.clone()), Err(error)),
-        };
-        let (words, tree) = (words.map_err(failed), tree.map_err(failed));
-        let pixels = pixels.map_or(Err(Missing::Absent(NO_SHOTS)), |pixels| pixels.map_err(failed));
-        let values = vec![
-            tree.map(|tree| tree.recall),
-            words.clone().map(|words| words.bleu),
-            words.map(|words| words.rouge),
-            pixels.clone().map(|pixels| pixels.mse),
-            pixels.map(|pixels| pixels.ssim),
-            Err(Missing::Absent(NO_RENDERER)),
-            Err(Missing::Absent(NO_MODEL)),
-        ];
-        let dropped = values.iter().find_map(|value| match value {
-            Err(Missing::Failed(why)) => Some(why.clone()),
-            _ => None,
-        });
-        Parts { values, dropped }
-    }
-}
-
-/// A pair's line in the file of scores.
-fn line(name: &str, how: How, outcome: &Result<Parts, String>) -> Value {
-    let mut line = json!({"id": name, "mode": how.mode.name(), "dialect": how.dialect.name()});
-    match outcome {
-        Err(error) => line["error"] = json!(error),
-        Ok(parts) => {
-            line["dropped"] = json!(parts.dropped);
-            for (part, value) in PARTS.into_iter().zip(&parts.values) {
-                match value {
-                    Ok(value) => line["scores"][part] = json!(value),
-                    Err(Missing::Absent(why)) => line["absent"][part] = json!(why),
-                    Err(Missing::Failed(why)) => line["failed"][part] = json!(why),
-                }
-            }
-        }
-    }
-    line
-}
-
-/// The sums over the pairs that count.
-#[derive(Default)]
-struct Tally {
-    pairs: u64,
-    unreadable: u64,
-    dropped: u64,
-    sums: [(f64, u64); PARTS.len()],
-    absent: [Option<&'static str>; PARTS.len()],
-}
-
-impl Tally {
-    /// Counts a pair in; as published, one that fails anywhere counts nowhere.
-    fn add(&mut self, parts: &Parts) {
-        self.pairs += 1;
-        if parts.dropped.is_some() {
-            self.dropped += 1;
-            return;
-        }
-        for (at, value) in parts.values.iter().enumerate() {
-            match value {
-                Ok(value) => self.sums[at] = (self.sums[at].0 + value, self.sums[at].1 + 1),
-                Err(Missing::Absent(why)) => self.absent[at] = Some(why),
-                Err(Missing::Failed(_)) => {}
-            }
-        }
-    }
-
-    fn show(&self, how: How) {
-        let left = if self.unreadable > 0 { format!(", {} more not readable", self.unreadable) } else { String::new() };
-        println!(
-            "webcode2m, {}, {}: {} pairs, {} dropped{left}",
-            how.mode,
-            how.dialect.name(),
-            self.pairs,
-            self.dropped
-        );
-        for (at, part) in PARTS.into_iter().enumerate() {
-            match (self.sums[at], self.absent[at]) {
-                ((_, 0), Some(why)) => println!("  {part:<10} absent: {why}"),
-                ((_, 0), None) => println!("  {part:<10} absent: no pair has it"),
-                ((sum, count), None) => println!("  {part:<10} {:.4}", sum / count as f64),
-                ((sum, count), Some(why)) => {
-                    println!("  {part:<10} {:.4} of {count} pairs; the others: {why}", sum / count as f64)
-                }
-            }
-        }
-    }
-}
-
-/// A file of JSON lines.
-struct Lines {
-    file: BufWriter<File>,
+/// A pair and what came of it.
+struct Scored {
     name: String,
+    key: Key,
+    outcome: Outcome,
 }
 
-impl Lines {
-    fn create(path: &Path) -> Result<Lines, Failure> {
-        let name = path.display().to_string();
-        let file = File::create(path).map_err(|error| Failure::Storage(format!("{name}: {error}")))?;
-        Ok(Lines { file: BufWriter::new(file), name })
+enum Outcome {
+    Scored(Parts),
+    Unreadable(String),
+    Fault(String),
+}
+
+/// How the work ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Whole,
+    Early,
+}
+
+/// What all threads share.
+struct Work<'a> {
+    pairs: Mutex<Pairs>,
+    results: Mutex<Option<Results>>,
+    run: String,
+    how: How,
+    glass: Option<(Glass, &'a Plan)>,
+    shots: Option<&'a Path>,
+    stop: Stop,
+}
+
+impl Work<'_> {
+    /// Scores all pairs that are left; `done` gets each of them, on this thread.
+    fn drive(&self, workers: usize, mut done: impl FnMut(Scored) -> Result<(), Failure>) -> Result<Ended, Failure> {
+        thread::scope(|scope| {
+            // With little room, so that nobody runs far ahead of the file.
+            let (sender, receiver) = mpsc::sync_channel(workers * 2);
+            let threads: Vec<_> = (0..workers)
+                .map(|_| {
+                    let sender = sender.clone();
+                    scope.spawn(move || self.lane(&sender))
+                })
+                .collect();
+            drop(sender);
+            let mut ended = self.receive(&receiver, &mut done);
+            if ended.is_err() {
+                self.stop.halt(crate::pipeline::Halt::Input("scoring ended".to_owned()));
+            }
+            drop(receiver);
+            for thread in threads {
+                match thread.join() {
+                    Ok(Ok(())) => {}
+                    Ok(Err(failure)) => ended = ended.and(Err(failure)),
+                    Err(_) => ended = ended.and(Err(Failure::Host("a worker panicked".to_owned()))),
+                }
+            }
+            ended.map(|()| if self.stop.interrupted() { Ended::Early } else { Ended::Whole })
+        })
     }
 
-    fn write(&mut self, line: &Value) -> Result<(), Failure> {
-        writeln!(self.file, "{line}").map_err(|error| Failure::Storage(format!("{}: {error}", self.name)))
+    fn receive(
+        &self,
+        receiver: &Receiver<Scored>,
+        done: &mut impl FnMut(Scored) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        loop {
+            match receiver.recv_timeout(Duration::from_millis(200)) {
+                Ok(scored) => done(scored)?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
     }
 
-    fn finish(mut self) -> Result<(), Failure> {
-        self.file.flush().map_err(|error| Failure::Storage(format!("{}: {error}", self.name)))
+    /// One worker: pair after pair, until there is none.
+    fn lane(&self, sender: &SyncSender<Scored>) -> Result<(), Failure> {
+        let mut lane = Lane {
+            work: self,
+            camera: self.glass.as_ref().map(|(glass, plan)| Camera::new(glass, plan)).transpose()?,
+            decoder: Decoder::default(),
+        };
+        while !self.stop.requested() {
+            let pair = self.pairs.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(pair) = pair? else { return Ok(()) };
+            let (name, pages) = pair.read();
+            let key = match &pages {
+                Ok(pages) => Key::of(&self.run, &[&name, &pages.reference, &pages.candidate]),
+                Err(error) => Key::of(&self.run, &[&name, error]),
+            };
+            let known =
+                self.results.lock().unwrap_or_else(PoisonError::into_inner).as_mut().is_some_and(|r| r.take(key));
+            if known {
+                continue;
+            }
+            let outcome = match pages {
+                Ok(pages) => lane.score(&name, &pages)?,
+                Err(error) => Outcome::Unreadable(error),
+            };
+            if sender.send(Scored { name, key, outcome }).is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a pair's line into the file, if there is one.
+    fn record(&self, scored: &Scored) -> Result<(), Failure> {
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(results) = results.as_mut() else { return Ok(()) };
+        let mut line = json!({
+            "id": scored.name,
+            "mode": self.how.mode.name(),
+            "dialect": self.how.dialect.name(),
+        });
+        match &scored.outcome {
+            Outcome::Scored(parts) => parts.write(&mut line),
+            Outcome::Unreadable(why) => line["error"] = json!(why),
+            Outcome::Fault(why) => line["fault"] = json!(why),
+        }
+        line["run"] = json!(self.run);
+        line["key"] = json!(scored.key.text());
+        results.write(&line)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// What one worker has.
+struct Lane<'a> {
+    work: &'a Work<'a>,
+    camera: Option<Camera>,
+    decoder: Decoder,
+}
 
-    fn parts(candidate: &str) -> Parts {
-        let reference = "<html><body><p>one two</p></body></html>";
-        Parts::new(evaluate(reference, candidate, &mut Setup::default()), None)
+impl Lane<'_> {
+    fn score(&mut self, name: &str, pages: &Pages) -> Result<Outcome, Failure> {
+        if self.camera.is_none() {
+            let scores = self.evaluate(pages);
+            return Ok(match self.given(name)? {
+                Ok(pixels) => Outcome::Scored(Parts::unrendered(scores, pixels)),
+                Err(why) => Outcome::Unreadable(why),
+            });
+        }
+        let mut why = String::new();
+        for _ in 0..TRIES {
+            match self.evaluate(pages) {
+                Err(ScoreError::Fault(fault)) => why = fault,
+                scores => return Ok(Outcome::Scored(Parts::rendered(scores))),
+            }
+        }
+        Ok(Outcome::Fault(why))
     }
 
-    #[test]
-    fn a_pair_that_fails_anywhere_counts_nowhere_and_what_is_absent_is_said() {
-        let mut tally = Tally::default();
-        tally.add(&parts("<html><body><p>one</p></body></html>"));
-        tally.add(&parts("<html><body><img></body></html>"));
-        assert_eq!((tally.pairs, tally.dropped), (2, 1));
-        assert_eq!(tally.sums[0], (1.0, 1));
-        assert_eq!(tally.absent[3..], [Some(NO_SHOTS), Some(NO_SHOTS), Some(NO_RENDERER), Some(NO_MODEL)]);
-        let said = line("x", How { mode: Mode::Compat, dialect: Dialect::default() }, &Ok(parts("<![x]>")));
-        assert!(said["dropped"].is_string() && said["scores"].is_null(), "{said}");
-        assert_eq!(said["absent"]["visual"], NO_RENDERER);
+    fn evaluate(&mut self, pages: &Pages) -> Result<Scores, ScoreError> {
+        let How { mode, dialect } = self.work.how;
+        let renderer = self.camera.as_mut().map(|camera| camera as &mut dyn Renderer);
+        evaluate(&pages.reference, &pages.candidate, &mut Setup { mode, dialect, renderer, model: None })
+    }
+
+    /// MSE and SSIM of given screenshots; `None` without any, an error where there are such but not pictures.
+    fn given(&mut self, name: &str) -> Result<Result<Option<Result<PixelScores, ScoreError>>, String>, Failure> {
+        let Some(folder) = self.work.shots.map(|shots| shots.join(name)) else { return Ok(Ok(None)) };
+        let files = ["answer.png", "prediction.png"].map(|name| folder.join(name));
+        if !files.iter().all(|file| file.exists()) {
+            return Ok(Ok(None));
+        }
+        let mut pictures = Vec::new();
+        for file in &files {
+            match self.decoder.file(file) {
+                Ok(picture) => pictures.push(picture),
+                Err(error @ DecodeError::Helper(_)) => return Err(error.into()),
+                Err(error) => return Ok(Err(error.to_string())),
+            }
+        }
+        Ok(Ok(Some(pixel_scores(&pictures[0], &pictures[1], self.work.how.mode))))
+    }
+}
+
+/// Lines on how far the command is.
+struct Said {
+    shown: bool,
+    since: Instant,
+    last: Instant,
+    before: Option<u64>,
+}
+
+impl Said {
+    fn new(shown: bool) -> Self {
+        Self { shown, since: Instant::now(), last: Instant::now(), before: None }
+    }
+
+    fn tick(&mut self, tally: &Tally) {
+        let over = tally.pairs + tally.unreadable + tally.faults;
+        let before = *self.before.get_or_insert(over - 1);
+        if self.shown && self.last.elapsed() >= QUIET {
+            self.last = Instant::now();
+            let rate = (over - before) as f64 / self.since.elapsed().as_secs_f64();
+            eprintln!("{over} pairs  {rate:.1}/s  {} dropped", tally.dropped);
+        }
     }
 }
