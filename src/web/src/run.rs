@@ -121,7 +121,7 @@ impl<'a> Run<'a> {
         for (index, step) in self.job.steps.iter().enumerate() {
             self.doing(format!("step {index}"));
             let outcome = match step {
-                Step::Shot(shot) => self.shoot(shot)?,
+                Step::Shot(shot) => self.shoot(shot, false)?,
                 step => steps::act(self.page, step, self.job, self.deadline)?,
             };
             if let Err(message) = outcome {
@@ -132,9 +132,9 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn shoot(&mut self, shot: &Shot) -> Result<steps::Outcome, Stopped> {
+    fn shoot(&mut self, shot: &Shot, last: bool) -> Result<steps::Outcome, Stopped> {
         let Self { job, started, deadline, .. } = self;
-        let picture = self.page.shoot(shot, &job.viewport, &job.limits, *started, *deadline)?;
+        let picture = self.page.shoot(shot, &job.viewport, &job.limits, *started, last, *deadline)?;
         Ok(picture.map(|picture| self.shots.push(picture)))
     }
 
@@ -142,7 +142,9 @@ impl<'a> Run<'a> {
         let captures = &self.job.captures;
         for (index, shot) in captures.shots.iter().enumerate() {
             self.doing(format!("taking picture {:?}", shot.name));
-            if let Err(message) = self.shoot(shot)? {
+            let read_on = captures.html || captures.tree.is_some() || captures.accessibility;
+            let last = index + 1 == captures.shots.len() && !read_on;
+            if let Err(message) = self.shoot(shot, last)? {
                 let late = message.starts_with(LATE);
                 return Err(Stopped::By(Ending::Step { index: self.job.steps.len() + index, message, late }));
             }

@@ -57,7 +57,7 @@ struct Data {
 }
 
 impl Page {
-    /// Takes a picture. `at` is the time since the job's start that the picture will bear.
+    /// Takes a picture, which will bear the time since `started`. After the last one the page is left as it was for it.
     ///
     /// The inner error says why there can be none, such as an element that is not there.
     pub(crate) fn shoot(
@@ -66,6 +66,7 @@ impl Page {
         viewport: &Viewport,
         limits: &PageLimits,
         started: Instant,
+        last: bool,
         deadline: Instant,
     ) -> Result<Thrown<Picture>, Halt> {
         let arguments = [json!(!shot.caret), json!(shot.still)];
@@ -93,7 +94,10 @@ impl Page {
             }
         };
         let picture = self.capture(shot, captured, viewport, limits, started, deadline);
-        self.restore(deadline)?;
+        // Nobody will see the page again after its last picture.
+        if !last {
+            self.restore(deadline)?;
+        }
         picture
     }
 
