@@ -51,7 +51,11 @@ pub(crate) fn packages(python: &Path, home: &Path, name: &str, requirements: &Pa
         let _ = fs::remove_dir_all(&folder);
         let mut install = pip(python, home)?;
         install.args(["install", "--quiet", "--disable-pip-version-check", "--no-input", "--require-hashes"]);
-        install.args(["--root-user-action=ignore", "--no-deps", "--target"]).arg(&folder).arg("-r").arg(requirements);
+        install
+            .args(["--root-user-action=ignore", "--no-deps", "--upgrade", "--target"])
+            .arg(&folder)
+            .arg("-r")
+            .arg(requirements);
         step(&mut install)?;
         File::create(complete).map_err(failed)?;
     }
