@@ -161,13 +161,17 @@ fn browsers_that_are_killed_cost_no_page_its_verdict() {
     let mut command = start(&path, &out);
     let mut killed = 0;
     let since = Instant::now();
-    while command.try_wait().unwrap().is_none() {
+    let ended = loop {
+        if let Some(status) = command.try_wait().unwrap() {
+            break status;
+        }
         assert!(since.elapsed() < PATIENCE, "it hangs after {killed} kills");
         thread::sleep(Duration::from_millis(400));
         if killed < 12 {
             killed += u32::from(browsers::kill_one(command.id(), killed));
         }
-    }
+    };
+    assert!(ended.success(), "{ended}");
     assert!(killed >= 5, "only {killed} were killed: this showed nothing");
     let records = records(&out);
     assert_eq!(records.len(), 120);

@@ -23,6 +23,8 @@ pub(crate) const FAMILY: &str = "glasshouse";
 /// probe by `doctor`) takes no other pool's leaves away.
 static TREES: AtomicU64 = AtomicU64::new(0);
 
+/// How often a folder is made again whose parent went away meanwhile.
+const MAKING_ATTEMPTS: u32 = 50;
 /// A child that waited in vain is still being torn down when its leaf comes back.
 const REMOVAL_ATTEMPTS: u32 = 200;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(5);
@@ -78,9 +80,17 @@ impl Drop for Tree {
     }
 }
 
-/// Another command that ends may remove the parent between its making and ours, so twice.
+/// Makes a folder and those above it. Another command that ends may remove the family's folder, while it is empty, between
+/// its making and that of what is to be in it: then both are made again.
 fn make_folder(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder).or_else(|_| fs::create_dir_all(folder))
+    let mut made = fs::create_dir_all(folder);
+    for _ in 0..MAKING_ATTEMPTS {
+        match made {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => made = fs::create_dir_all(folder),
+            other => return other,
+        }
+    }
+    made
 }
 
 /// Names a supervisor by its pid and its start time, so that a reused pid is not taken for it.
@@ -265,6 +275,26 @@ fn field(text: &str, name: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_is_made_while_others_remove_the_one_above_it() {
+        let base = tempfile::tempdir().unwrap();
+        let family = base.path().join("family");
+        let ended = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !ended.load(Ordering::Relaxed) {
+                    let _ = fs::remove_dir(&family);
+                }
+            });
+            for turn in 0..2000 {
+                let folder = family.join(turn.to_string());
+                make_folder(&folder).unwrap();
+                fs::remove_dir(&folder).unwrap();
+            }
+            ended.store(true, Ordering::Relaxed);
+        });
+    }
 
     #[test]
     fn fields_are_whole_words() {

@@ -80,8 +80,7 @@ impl Layout {
         let probe = format!("probe-{}-{:?}", std::process::id(), std::thread::current().id());
         for root in self.roots() {
             let probe = root.join(&probe);
-            let made = fs::create_dir_all(&root).and_then(|()| fs::create_dir(&probe));
-            made.map_err(|error| {
+            super::make_folder(&probe).map_err(|error| {
                 io::Error::new(error.kind(), format!("make a folder in {}: {error}", root.display()))
             })?;
             fs::remove_dir(&probe)?;
