@@ -277,26 +277,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_made_while_others_remove_the_one_above_it() {
-        let base = tempfile::tempdir().unwrap();
-        let family = base.path().join("family");
-        let ended = std::sync::atomic::AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !ended.load(Ordering::Relaxed) {
-                    let _ = fs::remove_dir(&family);
-                }
-            });
-            for turn in 0..2000 {
-                let folder = family.join(turn.to_string());
-                make_folder(&folder).unwrap();
-                fs::remove_dir(&folder).unwrap();
-            }
-            ended.store(true, Ordering::Relaxed);
-        });
-    }
-
-    #[test]
     fn fields_are_whole_words() {
         let text = "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n";
         assert_eq!(field(text, "oom_kill"), 3);
