@@ -161,12 +161,10 @@ fn plain(folder: &Path) -> Plain {
     Plain { status, pictures: saved.map(|path| decode(&path)).collect() }
 }
 
-/// One picture for each save: our capture, or the PNG that the script wrote itself.
+/// One picture for each save and for each figure left open: our capture, or the PNG that the script wrote itself.
 fn figures(record: &Record, out: &Path) -> Vec<Pixels> {
     let drawn = record.artifacts.iter().filter(|artifact| {
-        artifact.kind == ArtifactKind::Figure
-            || (artifact.media_type == "image/png"
-                && artifact.origin.as_ref().is_some_and(|origin| origin.call != "open"))
+        artifact.kind == ArtifactKind::Figure || (artifact.media_type == "image/png" && artifact.origin.is_some())
     });
     drawn.filter_map(|artifact| artifact.hash).map(|hash| decode(&stored(out, &hash.hex()))).collect()
 }

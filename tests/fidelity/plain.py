@@ -1,8 +1,9 @@
 """The plain interpreter's answers: runs each script twice as `python main.py` would be, and keeps the PNG that
-`savefig` gives with the script's own arguments beside every file that the script saves.
+`savefig` gives with the script's own arguments beside every file that the script saves, and at its end the PNG of
+every figure that is open and was never saved.
 
 plain.py ROWS FOLDER LANES, inside the image's root. FOLDER/N/first and FOLDER/N/second hold what row N left:
-K.png for its K-th save, `status`, `stdout` and `stderr`.
+K.png for its K-th save and then for its figures left open, `status`, `stdout` and `stderr`.
 """
 
 import json
@@ -20,17 +21,26 @@ from matplotlib.figure import Figure
 import numpy.random
 numpy.random.seed({seed} % 2**32)
 plain = Figure.savefig
-count = 0
-def savefig(figure, file, **arguments):
+count, saved = 0, []
+def keep(figure, **arguments):
     global count
-    result = plain(figure, file, **arguments)
     count += 1
+    saved.append(figure)
     plain(figure, f"{folder}/{{count}}.png", **{{**arguments, "format": "png"}})
+def savefig(figure, file, **arguments):
+    result = plain(figure, file, **arguments)
+    keep(figure, **arguments)
     return result
 Figure.savefig = savefig
 sys.argv = ["main.py"]
 sys.path[0] = "{folder}"
-runpy.run_path("{folder}/main.py", run_name="__main__")
+try:
+    runpy.run_path("{folder}/main.py", run_name="__main__")
+finally:
+    from matplotlib._pylab_helpers import Gcf
+    for manager in list(Gcf.figs.values()):
+        if not any(manager.canvas.figure is figure for figure in saved):
+            keep(manager.canvas.figure)
 '''
 
 
