@@ -22,6 +22,8 @@ const SIGN_OF_LIFE: Duration = Duration::from_millis(300);
 const SIGN_OF_WORK: f64 = 0.01;
 /// SIGKILL.
 const KILLED: i64 = 9;
+/// How Chromium tells of a process that never was.
+const NOT_LAUNCHED: &str = "failed to launch";
 
 /// Renders pages with one browser at a time and one page at a time in it.
 pub struct Renderer {
@@ -164,12 +166,10 @@ impl Renderer {
             Halt::Crashed { status, code } => {
                 let (status, code) = page.how_it_crashed().unwrap_or((status, code));
                 let memory = status == "oom" || killed_for_memory();
-                // A page cannot send signals. If the kernel did not do it for memory, a stranger did.
-                if code == KILLED && !memory {
-                    let message = format!("a page's process was killed from outside while {doing}");
-                    return Err(WebError::Gone(message));
+                match stranger(&status, code) {
+                    Some(what) if !memory => Err(WebError::Gone(format!("a page's process {what} while {doing}"))),
+                    _ => Ok(Ending::Crashed { memory, status, code }),
                 }
-                Ok(Ending::Crashed { memory, status, code })
             }
             Halt::Gone(reason) => {
                 if killed_for_memory() {
@@ -199,6 +199,17 @@ impl Renderer {
                 self.browser = None;
             }
         }
+    }
+}
+
+/// What happened to a page's process that no page can do. (If the kernel did not do it for memory.)
+fn stranger(status: &str, code: i64) -> Option<&'static str> {
+    match (status, code) {
+        // A page cannot send signals.
+        (_, KILLED) => Some("was killed from outside"),
+        // What launches processes was killed, or the host gave none.
+        (NOT_LAUNCHED, _) => Some("could not be launched"),
+        _ => None,
     }
 }
 
@@ -238,4 +249,16 @@ fn check(job: &PageJob) -> Result<(), WebError> {
         return Err(WebError::Job(format!("{} device pixels per CSS pixel are not within 0.1 to 8", view.scale)));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_no_page_can_do_is_a_strangers() {
+        assert!(stranger("crashed", 11).is_none() && stranger("abnormal", 133).is_none());
+        assert!(stranger("killed", KILLED).is_some_and(|what| what.contains("killed")));
+        assert!(stranger("failed to launch", 1002).is_some_and(|what| what.contains("launched")));
+    }
 }
