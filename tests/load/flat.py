@@ -10,15 +10,14 @@ and exits 1 if one differs by more than 5 %. Rate needs a quiet machine: `--memo
 import argparse
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
-import time
+
+from watched import Counter, at, judge, rate, watch
 
 EARLY = 5_000
 SPAN = 15_000
 BOUND = 0.05
-EVERY = 0.25
 
 PROGRAMS = (
     "print({n})",
@@ -36,72 +35,14 @@ def write_rows(path, count):
             rows.write(json.dumps({"id": f"row-{n}", "runtime": "python", "code": code}) + "\n")
 
 
-def memory(pid):
-    """Resident memory in KiB: (all, the part that is no file's). None once the process has ended."""
-    found = {}
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii") as status:
-            for line in status:
-                name, _, rest = line.partition(":")
-                if name in ("VmRSS", "RssAnon"):
-                    found[name] = int(rest.split()[0])
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return (found["VmRSS"], found["RssAnon"]) if len(found) == 2 else None
-
-
-class Counter:
-    """Counts lines of a growing file, reading each byte once."""
-
-    def __init__(self, path):
-        self.path, self.file, self.lines = path, None, 0
-
-    def count(self):
-        if self.file is None and self.path.exists():
-            self.file = open(self.path, "rb")
-        while self.file and (block := self.file.read(1 << 20)):
-            self.lines += block.count(b"\n")
-        return self.lines
-
-
-def watch(command, records):
-    """Samples (time, rows, RSS, RssAnon) while the command runs; returns its exit status and the samples."""
-    counter, samples = Counter(records), []
-    started = subprocess.Popen(command)
-    while True:
-        used = memory(started.pid)
-        rows = counter.count()
-        if used:
-            samples.append((time.monotonic(), rows, *used))
-        if started.poll() is not None:
-            return started.returncode, samples
-        time.sleep(EVERY)
-
-
-def at(samples, rows):
-    """The first sample with at least so many rows done."""
-    return next(sample for sample in samples if sample[1] >= rows)
-
-
-def rate(samples, begin, end):
-    first, last = at(samples, begin), at(samples, end)
-    return (last[1] - first[1]) / (last[0] - first[0])
-
-
 def table(samples, count):
     print(f"{'rows':>8} {'RSS KiB':>9} {'RssAnon KiB':>12} {'rows/s since':>13}")
     before = None
     for rows in [EARLY, *range(SPAN + EARLY, count, 20_000), count]:
         sample = at(samples, rows)
-        since = f"{(sample[1] - before[1]) / (sample[0] - before[0]):.0f}" if before else ""
-        print(f"{sample[1]:>8} {sample[2]:>9} {sample[3]:>12} {since:>13}")
+        since = f"{(sample.rows - before.rows) / (sample.time - before.time):.0f}" if before else ""
+        print(f"{sample.rows:>8} {sample.rss:>9} {sample.anon:>12} {since:>13}")
         before = sample
-
-
-def judge(what, early, late, fails_if):
-    change = late / early - 1
-    print(f"{what}: {early:.0f} early, {late:.0f} at the end: {change:+.1%}")
-    return fails_if(change)
 
 
 def main():
@@ -119,21 +60,21 @@ def main():
         rows, out = folder / "rows.jsonl", folder / "out"
         write_rows(rows, options.rows)
         command = [options.glasshouse, "run", rows, "-o", out, "--fresh", "--no-progress", "--no-report"]
-        status, samples = watch(command, out / "records.jsonl")
+        _, status, samples = watch(command, out / "records.jsonl")
         if status != 0:
             sys.exit(f"the command ended with {status}")
         done = Counter(out / "records.jsonl").count()
     if done != options.rows:
         sys.exit(f"{done} records for {options.rows} rows")
 
-    end = max(sample[1] for sample in samples)
+    end = max(sample.rows for sample in samples)
     table(samples, end)
     # Memory while rows still flow: what the command holds once the last one is written is less.
     late = at(samples, end - SPAN)
-    busy = [sample for sample in samples if late[1] <= sample[1] <= end]
+    busy = [sample for sample in samples if late.rows <= sample.rows <= end]
     early = at(samples, EARLY)
-    grows = judge("RSS at its most in the last rows, KiB", early[2], max(sample[2] for sample in busy), lambda by: by > BOUND)
-    judge("RssAnon, KiB", early[3], max(sample[3] for sample in busy), lambda by: by > BOUND)
+    grows = judge("RSS at its most in the last rows, KiB", early.rss, max(sample.rss for sample in busy), lambda by: by > BOUND)
+    judge("RssAnon, KiB", early.anon, max(sample.anon for sample in busy), lambda by: by > BOUND)
     rates = rate(samples, EARLY, EARLY + SPAN), rate(samples, end - SPAN, end)
     slows = judge("rows/s", *rates, lambda by: abs(by) > BOUND)
     sys.exit(1 if grows or (slows and not options.memory_only) else 0)
