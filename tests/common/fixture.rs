@@ -10,20 +10,10 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use glasshouse_model::{Limits, Requirement};
 use glasshouse_sandbox::{Driver, Pool, PoolConfig, RunRequest, Terms, Worker, seccomp};
 
+use super::cache::cache;
+pub(crate) use super::cache::workspace;
+
 const MIB: u64 = 1 << 20;
-
-/// The folder of the workspace.
-pub(crate) fn workspace() -> PathBuf {
-    // Tests run in the folder of their package, src/NAME.
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
-}
-
-/// Where images and drivers are cached, as the command has it.
-fn cache() -> PathBuf {
-    let home =
-        || PathBuf::from(env::var_os("HOME").expect("HOME or GLASSHOUSE_CACHE is set")).join(".cache/glasshouse");
-    env::var_os("GLASSHOUSE_CACHE").map_or_else(home, PathBuf::from)
-}
 
 /// The python image's root, built if need be.
 pub(crate) fn root() -> PathBuf {

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
+pub(crate) mod cache;
 pub(crate) mod control;
 pub(crate) mod fixture;
 pub(crate) mod said;

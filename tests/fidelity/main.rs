@@ -7,6 +7,8 @@
 //! GLASSHOUSE_FIDELITY_ROWS=../shared/data/charts.jsonl cargo test --release --test fidelity -- --nocapture
 //! ```
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;

@@ -6,17 +6,20 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where something fails")]
 
 mod asked;
+#[path = "../common/cache.rs"]
+mod cache;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use glasshouse_images::Definition;
 use glasshouse_images::mirror::{MirrorPlan, ensure_mirror, verify_mirror};
 use glasshouse_web::mirror::{Mirror, Outcome};
 
 use asked::{imports, resolve, scripts};
+use cache::{cache, workspace};
 
 /// Redirects that are followed for one address.
 const REDIRECTS: usize = 5;
@@ -33,15 +36,8 @@ enum Fate {
     Unanswered(String),
 }
 
-fn workspace() -> PathBuf {
-    // Tests run in the folder of their package, src/NAME.
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
-}
-
 fn mirror() -> Mirror {
-    let home =
-        || PathBuf::from(env::var_os("HOME").expect("HOME or GLASSHOUSE_CACHE is set")).join(".cache/glasshouse");
-    let cache = env::var_os("GLASSHOUSE_CACHE").map_or_else(home, PathBuf::from);
+    let cache = cache();
     let definition = Definition::load(&workspace().join("images/web")).unwrap();
     let plan = MirrorPlan::of(&definition, &cache).unwrap().unwrap();
     let stored = ensure_mirror(&plan, &cache, &mut |line| eprintln!("{line}")).unwrap();

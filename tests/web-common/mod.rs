@@ -2,27 +2,21 @@
 
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
+#[path = "../common/cache.rs"]
+mod cache;
 pub(crate) mod playwright;
 
 use std::env;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use glasshouse_images::Definition;
 use glasshouse_images::mirror::{MirrorPlan, ensure_mirror};
 use glasshouse_web::mirror::Mirror;
 
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
-}
-
-pub(crate) fn cache() -> PathBuf {
-    let home =
-        || PathBuf::from(env::var_os("HOME").expect("HOME or GLASSHOUSE_CACHE is set")).join(".cache/glasshouse");
-    env::var_os("GLASSHOUSE_CACHE").map_or_else(home, PathBuf::from)
-}
+pub(crate) use cache::{cache, workspace};
 
 fn definition() -> Definition {
     Definition::load(&workspace().join("images/web")).unwrap()
