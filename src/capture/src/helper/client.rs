@@ -1,8 +1,8 @@
-//! The command's side: starts helpers, asks them, and judges how they end.
+//! The command's side: starts helpers, asks them, and tells how they end.
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -11,18 +11,20 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use glasshouse_model::{Fault, FaultKind};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use super::protocol::{Hello, Reply, Request, receive, send_request};
-use super::serve::SECONDS;
-use crate::check::Checked;
+use super::protocol::{Bounds, Envelope, Hello, Reply, receive, send_request};
 
 /// Time on the clock for a helper to start or to answer. Processor time is limited far more tightly, by the
 /// kernel; on this one only a host that is badly overloaded, or a helper that was stopped, can run out.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// How often a helper may die of one file, or be killed from outside while it holds it, before that is final.
 const TRIES: u32 = 2;
+/// Bytes that are read of what a helper said on its standard error before it ended.
+const LAST_WORDS: u64 = 1000;
 
-/// How a helper is started: the program must call [`super::main`] first thing.
+/// How a helper is started: the program must call [`super::serve`] first thing.
 #[derive(Clone, Debug)]
 pub struct HelperCommand {
     /// The program.
@@ -31,21 +33,32 @@ pub struct HelperCommand {
     pub args: Vec<OsString>,
 }
 
-/// What a helper said of one file.
-#[derive(Debug, Default)]
-pub struct Answer {
-    /// What the file is, or why it is nothing.
-    pub checked: Checked,
-    /// The PNG, if pixels were to be encoded and could be.
-    pub png: Vec<u8>,
-    /// Seconds of processor time that it took.
-    pub cpu: f64,
-}
-
-impl Answer {
-    fn problem(text: String, cpu: f64) -> Self {
-        Self { checked: Checked::broken("application/octet-stream", text), png: Vec::new(), cpu }
-    }
+/// What came of one request.
+#[derive(Debug)]
+pub enum Said<A> {
+    /// An answer.
+    Answer {
+        /// It.
+        value: A,
+        /// What was made.
+        payload: Vec<u8>,
+        /// Seconds of processor time that it took.
+        cpu: f64,
+    },
+    /// The code that answers gave up in the middle: it met a case that it does not know.
+    GaveUp {
+        /// Seconds of processor time until then.
+        cpu: f64,
+    },
+    /// It needed more processor time than its bounds allow.
+    OutOfTime,
+    /// It ended its helper, twice.
+    Crashed {
+        /// How.
+        status: ExitStatus,
+        /// What the helper said last.
+        words: String,
+    },
 }
 
 /// One helper, started when it is first needed and again when it died.
@@ -73,8 +86,8 @@ impl Drop for Live {
 
 /// Why one exchange came to nothing.
 enum Broken {
-    /// The helper's process has ended, thus.
-    Ended(ExitStatus),
+    /// The helper's process has ended, thus, with these last words.
+    Ended { status: ExitStatus, words: String },
     /// No answer in time, or none that can be understood.
     Mute(io::Error),
 }
@@ -98,44 +111,35 @@ impl Client {
         self.live.as_ref().map(|live| live.child.id())
     }
 
-    /// Asks what a file is. `extension` is what its name claims, in lower case.
+    /// Asks something of a file; what is made has at most `limit` bytes.
     ///
     /// # Errors
     /// A fault if no helper can be had; never for anything that the file holds.
-    pub fn check(&mut self, file: &File, extension: Option<&str>) -> Result<Answer, Fault> {
-        self.ask(&Request::Check { extension: extension.map(str::to_owned) }, file, 0)
-    }
-
-    /// Asks for a PNG of raw pixels.
-    ///
-    /// # Errors
-    /// A fault if no helper can be had; never for anything that the file holds.
-    pub fn encode(&mut self, pixels: &File, width: u32, height: u32) -> Result<Answer, Fault> {
-        let raw = u64::from(width) * u64::from(height) * 4;
-        self.ask(&Request::Encode { width, height }, pixels, raw + raw / 8 + (64 << 10))
-    }
-
-    fn ask(&mut self, request: &Request, file: &File, limit: u64) -> Result<Answer, Fault> {
+    pub fn ask<Q: Serialize, A: DeserializeOwned>(
+        &mut self,
+        request: &Q,
+        file: &File,
+        bounds: Bounds,
+        limit: u64,
+    ) -> Result<Said<A>, Fault> {
+        let envelope = Envelope { request, bounds };
         let mut crashes = 0;
         let mut troubles = 0;
         loop {
-            let status = match self.running()?.exchange(request, file, limit) {
-                Ok((reply, png)) => return Ok(Answer { checked: bounded(reply.checked), png, cpu: reply.cpu }),
+            let broken = match self.running()?.exchange::<_, Reply<A>>(&envelope, file, limit) {
+                Ok((Reply { answer: Some(value), cpu }, payload)) => return Ok(Said::Answer { value, payload, cpu }),
+                Ok((Reply { answer: None, cpu }, _)) => return Ok(Said::GaveUp { cpu }),
                 Err(broken) => {
                     self.live = None;
                     broken
                 }
             };
-            match status {
-                Broken::Ended(status) if status.signal() == Some(libc::SIGXCPU) => {
-                    let text = format!("took more than {SECONDS} s of processor time to decode");
-                    return Ok(Answer::problem(text, SECONDS as f64));
-                }
-                Broken::Ended(status) if is_crash(status) => {
+            match broken {
+                Broken::Ended { status, .. } if status.signal() == Some(libc::SIGXCPU) => return Ok(Said::OutOfTime),
+                Broken::Ended { status, words } if is_crash(status) => {
                     crashes += 1;
                     if crashes == TRIES {
-                        let text = format!("crashed the decoder, or needed more memory than allowed ({status})");
-                        return Ok(Answer::problem(text, 0.0));
+                        return Ok(Said::Crashed { status, words });
                     }
                 }
                 other => {
@@ -158,7 +162,12 @@ impl Client {
 }
 
 impl Live {
-    fn exchange(&mut self, request: &Request, file: &File, limit: u64) -> Result<(Reply, Vec<u8>), Broken> {
+    fn exchange<Q: Serialize, A: DeserializeOwned>(
+        &mut self,
+        request: &Q,
+        file: &File,
+        limit: u64,
+    ) -> Result<(A, Vec<u8>), Broken> {
         let outcome = send_request(&mut self.socket, request, file.as_fd())
             .and_then(|()| receive(&mut Patient::new(&self.socket), limit));
         outcome.map_err(|error| self.post_mortem(error))
@@ -174,12 +183,22 @@ impl Live {
         let until = Instant::now() + Duration::from_secs(5);
         while closed && Instant::now() < until {
             match self.child.try_wait() {
-                Ok(Some(status)) => return Broken::Ended(status),
+                Ok(Some(status)) => return Broken::Ended { status, words: self.last_words() },
                 Ok(None) => std::thread::sleep(Duration::from_millis(1)),
                 Err(error) => return Broken::Mute(error),
             }
         }
         Broken::Mute(error)
+    }
+
+    /// What a helper that has ended wrote to its standard error. Nobody else holds the pipe, so this ends.
+    fn last_words(&mut self) -> String {
+        let mut words = Vec::new();
+        if let Some(pipe) = self.child.stderr.take() {
+            // What cannot be read was not said.
+            let _ = pipe.take(LAST_WORDS).read_to_end(&mut words);
+        }
+        String::from_utf8_lossy(&words).into_owned()
     }
 }
 
@@ -191,8 +210,8 @@ fn is_crash(status: ExitStatus) -> bool {
 
 fn fault(broken: &Broken) -> Fault {
     let message = match broken {
-        Broken::Ended(status) => format!("the check helper ended from outside while it held a file ({status})"),
-        Broken::Mute(error) => format!("the check helper gave no usable answer: {error}"),
+        Broken::Ended { status, .. } => format!("a helper ended from outside while it held a file ({status})"),
+        Broken::Mute(error) => format!("a helper gave no usable answer: {error}"),
     };
     Fault::new(FaultKind::Check, message)
 }
@@ -200,7 +219,7 @@ fn fault(broken: &Broken) -> Fault {
 fn start(command: &HelperCommand) -> Result<Live, Fault> {
     let failed = |why: String| {
         let program = command.program.display();
-        Fault::new(FaultKind::Check, format!("cannot start the check helper {program}: {why}"))
+        Fault::new(FaultKind::Check, format!("cannot start the helper {program}: {why}"))
     };
     let (here, there) = UnixStream::pair().map_err(|error| failed(error.to_string()))?;
     let child = Command::new(&command.program)
@@ -211,7 +230,7 @@ fn start(command: &HelperCommand) -> Result<Live, Fault> {
         .process_group(0)
         .stdin(Stdio::from(OwnedFd::from(there)))
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| failed(error.to_string()))?;
     let mut live = Live { child, socket: here, layers: Vec::new() };
@@ -246,18 +265,6 @@ impl io::Read for Patient<'_> {
     }
 }
 
-/// A helper that a file took over could say anything, so what it says is bounded and plain.
-fn bounded(mut checked: Checked) -> Checked {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/+-.".contains(&byte);
-    if checked.media_type.len() > 80 || !checked.media_type.bytes().all(plain) {
-        checked.media_type = "application/octet-stream".to_owned();
-    }
-    let shorten = |text: String| crate::names::shown(text.chars().take(500).collect::<String>().as_bytes());
-    checked.problem = checked.problem.map(shorten);
-    checked.duration = checked.duration.filter(|seconds| seconds.is_finite());
-    checked
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -270,19 +277,6 @@ mod tests {
             assert_eq!(fault.kind, FaultKind::Check);
             assert!(fault.message.contains(program), "{fault:?}");
         }
-    }
-
-    #[test]
-    fn what_a_helper_says_is_bounded() {
-        let checked = bounded(Checked {
-            media_type: "text/<script>".into(),
-            problem: Some("\n".repeat(9000)),
-            duration: Some(f64::NAN),
-            ..Checked::default()
-        });
-        assert_eq!(checked.media_type, "application/octet-stream");
-        assert_eq!(checked.problem.unwrap().len(), 2000);
-        assert_eq!(checked.duration, None);
     }
 
     #[test]

@@ -97,6 +97,19 @@ pub(super) fn limit_processor_time(seconds: u64) -> rustix::io::Result<()> {
     setrlimit(Resource::Cpu, Rlimit { current: Some(most), maximum: None })
 }
 
+/// Lets this process grow by so many bytes beyond `base`, within what any helper may use.
+pub(super) fn limit_memory(base: u64, memory: Option<u64>) -> rustix::io::Result<()> {
+    let most = memory.map_or(MEMORY, |memory| base.saturating_add(memory).min(MEMORY));
+    setrlimit(Resource::As, Rlimit { current: Some(most), maximum: Some(MEMORY) })
+}
+
+/// Bytes of address space that this process has. To be asked before it is confined.
+pub(super) fn address_space() -> std::io::Result<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm")?;
+    let pages = statm.split_whitespace().next().and_then(|pages| pages.parse::<u64>().ok());
+    pages.map(|pages| pages * rustix::param::page_size() as u64).ok_or(std::io::ErrorKind::InvalidData.into())
+}
+
 /// Seconds of processor time that this process has used.
 pub(super) fn processor_time() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
@@ -156,9 +169,9 @@ fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError>
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED.into_iter().map(|call| (call, Vec::new())).collect();
     rules.insert(libc::SYS_mmap, vec![SeccompRule::new(vec![not_executable()?])?]);
     rules.insert(libc::SYS_mprotect, vec![SeccompRule::new(vec![not_executable()?])?]);
-    // The limit on processor time is renewed for each file; abort() signals its own process.
-    let renew = vec![is(0, 0)?, is(1, u64::from(libc::RLIMIT_CPU))?];
-    rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(renew)?]);
+    // The limits on processor time and memory are renewed for each file; abort() signals its own process.
+    let renew = |resource| SeccompRule::new(vec![is(0, 0)?, is(1, u64::from(resource))?]);
+    rules.insert(libc::SYS_prlimit64, vec![renew(libc::RLIMIT_CPU)?, renew(libc::RLIMIT_AS)?]);
     rules.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![is(0, own)?])?]);
     Ok(rules)
 }

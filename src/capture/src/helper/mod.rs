@@ -1,4 +1,5 @@
-//! The confined helper: a process of its own that decodes what a run left, and can do nothing else.
+//! Confined helpers: processes of their own that work on hostile bytes, and can do nothing else. The check helper
+//! decodes what a run left; other crates have helpers of other work ([`serve`], [`Client::ask`]).
 //!
 //! The `glasshouse` command starts itself again as a helper and talks to it over a Unix socket on the
 //! helper's standard input. One request is one opened file; the answer is what it turned out to be and,
@@ -9,11 +10,14 @@
 //! allowed, or that crashes the decoder twice, is invalid. A helper that is killed from outside or cannot
 //! be started is a fault of ours and says nothing about the file.
 
+mod checking;
 mod client;
 mod confine;
 mod protocol;
 mod serve;
 
-pub use client::{Answer, Client, HelperCommand};
+pub use checking::{Answer, main};
+pub use client::{Client, HelperCommand, Said};
 pub use confine::{ConfineError, confine};
-pub use serve::main;
+pub use protocol::Bounds;
+pub use serve::serve;

@@ -12,18 +12,23 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::check::Checked;
-
 /// Bytes of JSON in one frame, at most.
 const JSON: usize = 64 << 10;
 
-/// What the helper is asked, along with one opened file.
+/// What a helper is asked, along with one opened file.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Request {
-    /// Tell what the file is; its name claims this extension.
-    Check { extension: Option<String> },
-    /// Encode these raw pixels as PNG and judge them.
-    Encode { width: u32, height: u32 },
+pub(super) struct Envelope<Q> {
+    pub(super) request: Q,
+    pub(super) bounds: Bounds,
+}
+
+/// What one request may use of its helper.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Bounds {
+    /// Seconds of processor time; past that the kernel ends the helper.
+    pub seconds: u64,
+    /// Bytes of memory beyond what the helper holds when it starts, if fewer than any helper may use.
+    pub memory: Option<u64>,
 }
 
 /// The helper's first frame.
@@ -35,16 +40,17 @@ pub(super) enum Hello {
     Refused { why: String },
 }
 
-/// The answer to one request; a PNG follows as raw bytes if one was made.
+/// The answer to one request; what was made, such as a PNG, follows as raw bytes.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Reply {
-    pub(super) checked: Checked,
+pub(super) struct Reply<A> {
+    /// Nothing: the code that answers gave up in the middle.
+    pub(super) answer: Option<A>,
     /// Seconds of processor time that it took.
     pub(super) cpu: f64,
 }
 
 /// Sends a request together with its file.
-pub(super) fn send_request(socket: &mut UnixStream, request: &Request, file: BorrowedFd<'_>) -> io::Result<()> {
+pub(super) fn send_request(socket: &mut UnixStream, request: &impl Serialize, file: BorrowedFd<'_>) -> io::Result<()> {
     let (head, json) = encoded(request, 0)?;
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -58,7 +64,7 @@ pub(super) fn send_request(socket: &mut UnixStream, request: &Request, file: Bor
 }
 
 /// Receives a request and its file; `None` once the other side has closed.
-pub(super) fn receive_request(socket: &mut UnixStream) -> io::Result<Option<(Request, File)>> {
+pub(super) fn receive_request<T: DeserializeOwned>(socket: &mut UnixStream) -> io::Result<Option<(T, File)>> {
     let mut head = [0; 8];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -138,14 +144,14 @@ mod tests {
         let path = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(path.path(), "glass").unwrap();
         let file = File::open(path.path()).unwrap();
-        send_request(&mut here, &Request::Encode { width: 3, height: 4 }, file.as_fd()).unwrap();
-        let (request, mut got) = receive_request(&mut there).unwrap().unwrap();
-        assert!(matches!(request, Request::Encode { width: 3, height: 4 }));
+        send_request(&mut here, &(3, 4), file.as_fd()).unwrap();
+        let (request, mut got) = receive_request::<(u32, u32)>(&mut there).unwrap().unwrap();
+        assert_eq!(request, (3, 4));
         let mut text = String::new();
         got.read_to_string(&mut text).unwrap();
         assert_eq!(text, "glass");
         drop(here);
-        assert!(receive_request(&mut there).unwrap().is_none());
+        assert!(receive_request::<(u32, u32)>(&mut there).unwrap().is_none());
     }
 
     #[test]
@@ -159,7 +165,7 @@ mod tests {
     #[test]
     fn a_request_without_a_file_is_refused() {
         let (mut here, mut there) = UnixStream::pair().unwrap();
-        send(&mut here, &Request::Check { extension: None }, &[]).unwrap();
-        assert!(receive_request(&mut there).is_err());
+        send(&mut here, &(3, 4), &[]).unwrap();
+        assert!(receive_request::<(u32, u32)>(&mut there).is_err());
     }
 }
