@@ -54,6 +54,11 @@ pub enum Drive {
         /// What answers pages in place of the network; written as `[mirror]`.
         mirror: Option<MirrorFiles>,
     },
+    /// A helper of ours that draws a job's code, of which nothing runs; the root holds no program. Written as `fonts`.
+    Drawer {
+        /// The absolute path of the folder in the root whose fonts it draws with.
+        fonts: String,
+    },
 }
 
 /// The definition's files that describe the local mirror. They are no part of the root, nor of its address.
@@ -66,7 +71,8 @@ pub struct MirrorFiles {
     pub tables: String,
 }
 
-const DRIVES: &str = "a runtime has either `interpreter` and `script`, or `browser`, `page` and perhaps a `[mirror]`";
+const DRIVES: &str =
+    "a runtime has either `interpreter` and `script`, or `browser`, `page` and perhaps a `[mirror]`, or `fonts`";
 
 /// The keys of `runtime.toml`, before it is known that they fit together.
 #[derive(Deserialize)]
@@ -79,6 +85,7 @@ struct Written {
     script: Option<String>,
     browser: Option<String>,
     page: Option<String>,
+    fonts: Option<String>,
     mirror: Option<MirrorFiles>,
     captures: Vec<CaptureKind>,
     finish: Option<String>,
@@ -94,9 +101,10 @@ impl TryFrom<Written> for RuntimeSpec {
 
     fn try_from(written: Written) -> Result<Self, String> {
         let (interpreted, shown) = ((written.interpreter, written.script), (written.browser, written.page));
-        let drive = match (interpreted, shown, written.mirror) {
-            ((Some(program), Some(script)), (None, None), None) => Drive::Interpreter { program, script },
-            ((None, None), (Some(program), Some(page)), mirror) => Drive::Browser { program, page, mirror },
+        let drive = match (interpreted, shown, written.fonts, written.mirror) {
+            ((Some(program), Some(script)), (None, None), None, None) => Drive::Interpreter { program, script },
+            ((None, None), (Some(program), Some(page)), None, mirror) => Drive::Browser { program, page, mirror },
+            ((None, None), (None, None), Some(fonts), None) => Drive::Drawer { fonts },
             _ => return Err(DRIVES.to_owned()),
         };
         if written.wheels.is_some() && !matches!(drive, Drive::Interpreter { .. }) {
@@ -181,11 +189,12 @@ impl RuntimeSpec {
     }
 
     fn check(&self) -> Result<(), String> {
-        let (key, program, code_key, code) = match &self.drive {
-            Drive::Interpreter { program, script } => ("interpreter", program, "script", script),
-            Drive::Browser { program, page, .. } => ("browser", program, "page", page),
+        let (key, path, code) = match &self.drive {
+            Drive::Interpreter { program, script } => ("interpreter", program, Some(("script", script))),
+            Drive::Browser { program, page, .. } => ("browser", program, Some(("page", page))),
+            Drive::Drawer { fonts } => ("fonts", fonts, None),
         };
-        let mut paths = vec![(key, program), ("home.path", &self.home.path), ("home.skeleton", &self.home.skeleton)];
+        let mut paths = vec![(key, path), ("home.path", &self.home.path), ("home.skeleton", &self.home.skeleton)];
         paths.extend(self.wheels.iter().map(|wheels| ("wheels.target", &wheels.target)));
         for (key, path) in paths {
             if !path.starts_with('/') || path.split('/').any(|part| part == "..") {
@@ -201,10 +210,12 @@ impl RuntimeSpec {
         if let Some(bad) = self.debian.packages.iter().find(|package| !is_package(package)) {
             return Err(format!("debian.packages: `{bad}` must be `name` or `name=version`"));
         }
-        if code.is_empty() || code.contains('/') {
-            return Err(format!("{code_key}: `{code}` must be a plain file name"));
+        match code {
+            Some((key, name)) if name.is_empty() || name.contains('/') => {
+                Err(format!("{key}: `{name}` must be a plain file name"))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -263,6 +274,12 @@ pub(crate) mod tests {
         for bad in mixed.into_iter().chain([SMALL.to_owned() + mirror]) {
             assert!(RuntimeSpec::parse(&bad).unwrap_err().contains("either `interpreter` and `script`"), "{bad}");
         }
+        let drawn = SMALL
+            .replace("interpreter = \"/usr/bin/sh\"", "fonts = \"/usr/share/fonts\"")
+            .replace("script = \"main.sh\"", "");
+        let drive = RuntimeSpec::parse(&drawn).unwrap().drive;
+        assert_eq!(drive, Drive::Drawer { fonts: "/usr/share/fonts".into() });
+        assert!(RuntimeSpec::parse(&(drawn + mirror)).is_err());
         let wheels = page + "[wheels]\nrequirements = \"r.txt\"\ntarget = \"/opt\"\n";
         assert!(RuntimeSpec::parse(&wheels).unwrap_err().contains("wheels:"));
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::drawing::DrawingRequest;
 use crate::page::PageRequest;
 use crate::{Digest, Policy};
 
@@ -86,6 +87,8 @@ pub struct Job {
     pub seed: u64,
     /// What is asked of a page; the default for what is no page.
     pub page: PageRequest,
+    /// What is asked of a drawing; the default for what is none.
+    pub drawing: DrawingRequest,
 }
 
 impl Job {
@@ -113,6 +116,11 @@ impl Job {
         if self.page != PageRequest::default() {
             parts.push(b"page");
             parts.push(&page);
+        }
+        let drawing = serde_json::to_vec(&self.drawing).unwrap_or_default();
+        if self.drawing != DrawingRequest::default() {
+            parts.push(b"drawing");
+            parts.push(&drawing);
         }
         for (path, bytes) in &self.files {
             parts.push(path.as_bytes());

@@ -4,6 +4,7 @@
 //! two other crates must agree on lives here and nowhere else.
 
 mod digest;
+pub mod drawing;
 mod fault;
 mod job;
 mod limits;
@@ -21,5 +22,5 @@ pub use policy::{Limits, Network, Policy, PolicyError, PolicyFile, PolicySet, Re
 pub use record::{
     Artifact, ArtifactKind, BackendInfo, ErrorInfo, Origin, Outcome, Phases, Record, RuntimeInfo, Stream, Usage,
 };
-pub use row::{JobContext, Row, RowError, RuntimeInfoForRows};
+pub use row::{CodeKind, JobContext, Row, RowError, RuntimeInfoForRows};
 pub use verdict::{Cause, Verdict};

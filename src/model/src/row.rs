@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use crate::drawing::DrawingRequest;
 use crate::limits::LimitChanges;
 use crate::page::{PageRequest, Step};
 use crate::{CaptureKind, Digest, Job, Policy, PolicyError, PolicySet, Test};
@@ -66,13 +67,24 @@ impl RowError {
     }
 }
 
+/// What a runtime's code is, which decides what a row can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeKind {
+    /// It runs.
+    Program,
+    /// A browser shows it.
+    Page,
+    /// It is drawn, and nothing in it runs.
+    Drawing,
+}
+
 /// What the making of jobs needs to know of a runtime.
 #[derive(Clone, Debug)]
 pub struct RuntimeInfoForRows {
     /// Hash of image and driver.
     pub image: Digest,
-    /// Whether its code is a page for a browser, not a program.
-    pub pages: bool,
+    /// What its code is.
+    pub code: CodeKind,
     /// The names of fenced blocks (and of the `language` field) that mean this runtime, lower case.
     pub languages: Vec<String>,
 }
@@ -129,10 +141,18 @@ impl Row {
             policy,
             seed: 0,
             page: PageRequest::default(),
+            drawing: DrawingRequest::default(),
         };
-        if info.pages {
-            self.no_program(&job)?;
-            job.page = self.page(&job.capture)?;
+        match info.code {
+            CodeKind::Program => {}
+            CodeKind::Page => {
+                self.no_program(&job, "a page takes \"actions\" and \"page\"")?;
+                job.page = self.page(&job.capture)?;
+            }
+            CodeKind::Drawing => {
+                self.no_program(&job, "a drawing takes \"drawing\"")?;
+                job.drawing = self.drawing()?;
+            }
         }
         // An unseeded job still gets the same seed on every run, so that a resumed dataset equals an undisturbed one.
         job.seed = match self.columns.get("seed") {
@@ -144,12 +164,12 @@ impl Row {
         Ok(job)
     }
 
-    /// What only a program can be given is an error in a row whose code is a page.
-    fn no_program(&self, job: &Job) -> Result<(), RowError> {
+    /// What only a program can be given is an error in a row whose code is none.
+    fn no_program(&self, job: &Job, instead: &str) -> Result<(), RowError> {
         let given =
             [("stdin", !job.stdin.is_empty()), ("args", !job.args.is_empty()), ("tests", !job.tests.is_empty())];
         match given.into_iter().find(|(_, given)| *given) {
-            Some((field, _)) => Err(RowError::field(field, "is for programs; a page takes \"actions\" and \"page\"")),
+            Some((field, _)) => Err(RowError::field(field, format!("is for programs; {instead}"))),
             None => Ok(()),
         }
     }
@@ -174,6 +194,17 @@ impl Row {
             page.captures.tree.get_or_insert_default();
         }
         Ok(page)
+    }
+
+    fn drawing(&self) -> Result<DrawingRequest, RowError> {
+        let drawing: DrawingRequest = match self.columns.get("drawing") {
+            None | Some(Value::Null) => return Ok(DrawingRequest::default()),
+            Some(value) => {
+                serde_json::from_value(value.clone()).map_err(|error| RowError::field("drawing", error.to_string()))?
+            }
+        };
+        drawing.check().map_err(|message| RowError::field("drawing", message))?;
+        Ok(drawing)
     }
 
     fn runtime<'c>(&self, context: &'c JobContext) -> Result<(String, &'c RuntimeInfoForRows), RowError> {
@@ -373,12 +404,17 @@ mod tests {
     fn context() -> JobContext {
         let mut policies = PolicySet::default();
         policies.add("default", "").unwrap();
-        let python =
-            RuntimeInfoForRows { image: Digest::of(b"i"), pages: false, languages: vec!["python".into(), "py".into()] };
+        let python = RuntimeInfoForRows {
+            image: Digest::of(b"i"),
+            code: CodeKind::Program,
+            languages: vec!["python".into(), "py".into()],
+        };
+        let svg =
+            RuntimeInfoForRows { image: Digest::of(b"s"), code: CodeKind::Drawing, languages: vec!["svg".into()] };
         JobContext {
             policies,
             default_policy: "default".into(),
-            runtimes: [("python".to_owned(), python)].into(),
+            runtimes: [("python".to_owned(), python), ("svg".to_owned(), svg)].into(),
             default_runtime: None,
             allow_looser_limits: false,
         }
@@ -405,6 +441,9 @@ mod tests {
             (r#"{"runtime": "python", "code": "1", "capture": ["smell"]}"#, "there are: image"),
             (r#"{"runtime": "python", "code": "1", "seed": -1}"#, "\"seed\""),
             (r#"{"runtime": "python", "completion": "no code"}"#, "no fenced block"),
+            (r#"{"runtime": "svg", "code": "<svg/>", "stdin": "x"}"#, "\"stdin\": is for programs"),
+            (r#"{"runtime": "svg", "code": "<svg/>", "drawing": {"zoom": 0}}"#, "zoom"),
+            (r#"{"runtime": "svg", "code": "<svg/>", "drawing": {"background": "red"}}"#, "#rrggbb"),
         ];
         for (text, expected) in cases {
             let error = job(text).unwrap_err().to_string();

@@ -53,6 +53,12 @@ pub enum Command {
     /// The confined helper that decodes pictures; started by the other commands.
     #[command(hide = true)]
     CheckHelper,
+    /// The confined helper that draws SVG; started by the other commands.
+    #[command(hide = true)]
+    DrawingHelper {
+        /// The folder of its fonts.
+        fonts: PathBuf,
+    },
     /// The confined helper that makes thumbnails; started by `report`.
     #[command(hide = true, name = THUMBNAIL_HELPER)]
     ThumbnailHelper,

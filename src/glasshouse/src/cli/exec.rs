@@ -1,4 +1,4 @@
-//! `glasshouse exec`: one program or page, whose exit code tells the verdict.
+//! `glasshouse exec`: one program, page or drawing, whose exit code tells the verdict.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -53,6 +53,7 @@ pub(super) fn answered(plan: &Plan, job: &Job, cache: Option<&Path>) -> Result<(
 fn runtime_of(file: &Path) -> &'static str {
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("html" | "htm" | "xhtml") => "web",
+        Some("svg") => "svg",
         _ => "python",
     }
 }
@@ -103,7 +104,9 @@ fn pass_on(stream: &Stream, to: &mut impl Write) -> Result<(), Failure> {
 
 /// One line on stderr; the exit code for the verdict.
 pub(super) fn summary(answer: &Answer, saved: &[Saved]) -> u8 {
-    let used = format!("{}, {}", seconds(answer.usage.wall), bytes(answer.usage.memory_peak));
+    let peak = Some(answer.usage.memory_peak).filter(|peak| *peak > 0);
+    let memory = peak.map_or_else(String::new, |peak| format!(", {}", bytes(peak)));
+    let used = format!("{}{memory}", seconds(answer.usage.wall));
     let shown: Vec<String> = saved.iter().map(ToString::to_string).collect();
     let files = if shown.is_empty() { String::new() } else { format!(": {}", shown.join(", ")) };
     match &answer.outcome {

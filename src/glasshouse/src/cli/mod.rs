@@ -42,6 +42,7 @@ pub fn main() -> ExitCode {
         Command::Policy(args) => policy::policy(&args),
         Command::Score(args) => score::score(&args),
         Command::CheckHelper => return glasshouse_capture::helper::main(),
+        Command::DrawingHelper { fonts } => return glasshouse_svg::serve(&fonts),
         Command::ThumbnailHelper => return crate::report::thumbnail_helper(),
         Command::DecodeHelper => return score::decode_helper(),
     };

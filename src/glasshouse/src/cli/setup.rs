@@ -8,7 +8,7 @@ use std::sync::Arc;
 use glasshouse_capture::{Harvester, HelperCommand, Store};
 use glasshouse_images::mirror::MirrorPlan;
 use glasshouse_images::{Definition, Drive};
-use glasshouse_model::{Digest, JobContext, PolicySet, Requirement, RuntimeInfoForRows};
+use glasshouse_model::{CodeKind, Digest, JobContext, PolicySet, Requirement, RuntimeInfoForRows};
 use include_dir::Dir;
 
 use super::args::Setup;
@@ -113,8 +113,12 @@ fn for_rows(definition: &Definition, cache: &Path) -> Result<(String, RuntimeInf
     let mirror = MirrorPlan::of(definition, cache)?.map(|plan| plan.digest());
     let whole = Digest::of_parts(parts.chain(mirror.as_ref().map(|digest| digest.as_bytes().as_slice())));
     let languages = definition.runtime.languages.clone();
-    let pages = matches!(definition.runtime.drive, Drive::Browser { .. });
-    Ok((definition.runtime.name.clone(), RuntimeInfoForRows { image: whole, pages, languages }))
+    let code = match definition.runtime.drive {
+        Drive::Interpreter { .. } => CodeKind::Program,
+        Drive::Browser { .. } => CodeKind::Page,
+        Drive::Drawer { .. } => CodeKind::Drawing,
+    };
+    Ok((definition.runtime.name.clone(), RuntimeInfoForRows { image: whole, code, languages }))
 }
 
 fn known_runtime(name: &str, runtimes: &BTreeMap<String, RuntimeInfoForRows>) -> Result<String, Failure> {

@@ -48,6 +48,9 @@ pub enum GlassError {
         /// What the system said.
         source: io::Error,
     },
+    /// This command cannot find itself, to start itself as a helper.
+    #[error("cannot find this command: {0}")]
+    Command(io::Error),
     /// The runtime's `zygotes.toml` is wrong.
     #[error("images/{runtime}/zygotes.toml: {message}")]
     Zygotes {

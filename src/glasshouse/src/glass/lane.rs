@@ -7,9 +7,10 @@ use glasshouse_capture::Harvester;
 use glasshouse_model::{BackendInfo, Fault, FaultKind, Job, RuntimeInfo};
 
 use super::browser::BrowserRunner;
+use super::drawings::DrawerRunner;
 use super::interpreter::PoolRunner;
 use super::{Glass, Kind};
-use crate::pipeline::{Answer, Executor, Interpreted, Pages};
+use crate::pipeline::{Answer, Drawings, Executor, Interpreted, Pages};
 
 /// Runs one job after another, each in its runtime.
 pub(super) struct Lane {
@@ -34,6 +35,7 @@ impl Lane {
                     Box::new(Interpreted::new(PoolRunner::new(interpreter.clone()), harvester))
                 }
                 Kind::Browser(browsers) => Box::new(Pages::new(BrowserRunner::new(browsers.clone()), harvester)),
+                Kind::Drawing(drawers) => Box::new(Drawings::new(DrawerRunner::new(drawers), harvester)),
             };
             self.runtimes.insert(name.to_owned(), (runtime.info.clone(), executor));
         }

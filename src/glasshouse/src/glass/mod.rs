@@ -1,6 +1,7 @@
 //! What runs jobs: for each runtime its image, built when it is first needed, and its pools.
 
 mod browser;
+mod drawings;
 mod error;
 mod interpreter;
 mod lane;
@@ -20,6 +21,7 @@ use glasshouse_web::{Answers, NoAnswers};
 
 use crate::pipeline::{Executor, PageRunner};
 use browser::{BrowserRunner, Browsers};
+use drawings::Drawers;
 use interpreter::Interpreter;
 use lane::Lane;
 
@@ -54,6 +56,7 @@ struct Runtime {
 enum Kind {
     Interpreter(Interpreter),
     Browser(Browsers),
+    Drawing(Drawers),
 }
 
 impl Glass {
@@ -71,6 +74,8 @@ impl Glass {
         match &self.runtime(runtime)?.kind {
             Kind::Interpreter(interpreter) => interpreter.pool(policy).map(drop),
             Kind::Browser(browsers) => browsers.programs(policy).map(drop),
+            // A helper needs nothing that a host could lack and this command does not refuse to do without.
+            Kind::Drawing(_) => Ok(()),
         }
     }
 
@@ -86,7 +91,7 @@ impl Glass {
     /// As for a job.
     pub fn pages(&self, runtime: &str) -> Result<Option<Box<dyn PageRunner>>, GlassError> {
         Ok(match &self.runtime(runtime)?.kind {
-            Kind::Interpreter(_) => None,
+            Kind::Interpreter(_) | Kind::Drawing(_) => None,
             Kind::Browser(browsers) => Some(Box::new(BrowserRunner::new(browsers.clone()))),
         })
     }
@@ -107,6 +112,7 @@ impl Glass {
             Drive::Interpreter { program, script } => {
                 Kind::Interpreter(Interpreter::new(image, &program, &script, &self.allow_missing, &self.cache)?)
             }
+            Drive::Drawer { fonts } => Kind::Drawing(Drawers::new(&image, &fonts)?),
             Drive::Browser { program, page, .. } => {
                 let (answers, digest) = self.mirror(definition)?;
                 info.versions.extend(digest.map(|digest| ("mirror".to_owned(), digest)));
@@ -130,11 +136,11 @@ impl Glass {
     /// The configuration of an interpreter's pool, for benchmarks and tests that start workers themselves.
     ///
     /// # Errors
-    /// As for a job; [`GlassError::NoRuntime`] where the runtime is a browser.
+    /// As for a job; [`GlassError::NoRuntime`] where the runtime is no interpreter.
     pub fn pool_config(&self, runtime: &str, policy: &Policy) -> Result<PoolConfig, GlassError> {
         match &self.runtime(runtime)?.kind {
             Kind::Interpreter(interpreter) => interpreter.config(policy),
-            Kind::Browser(_) => Err(GlassError::NoRuntime { runtime: runtime.to_owned() }),
+            Kind::Browser(_) | Kind::Drawing(_) => Err(GlassError::NoRuntime { runtime: runtime.to_owned() }),
         }
     }
 }

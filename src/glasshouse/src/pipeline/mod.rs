@@ -6,6 +6,7 @@
 
 mod attempt;
 mod compare;
+mod drawings;
 mod executor;
 mod feed;
 mod inflight;
@@ -29,6 +30,7 @@ use glasshouse_dataset::{Placed, RunFolder, Source};
 use glasshouse_model::{Digest, Job, JobContext};
 
 pub use attempt::{Collector, Interpreted, Runner};
+pub use drawings::{DrawingRunner, Drawings};
 pub use executor::{Answer, Executor};
 pub use inflight::Inflight;
 pub use pages::{PageRunner, Pages, Taker};

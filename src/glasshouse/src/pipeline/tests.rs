@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use glasshouse_dataset::{OpenMode, RunIdentity, RunReader, SourceOptions};
-use glasshouse_model::{Fault, FaultKind, Outcome, PolicySet, Record, RuntimeInfoForRows, Verdict};
+use glasshouse_model::{CodeKind, Fault, FaultKind, Outcome, PolicySet, Record, RuntimeInfoForRows, Verdict};
 use glasshouse_sandbox::{Exit, RunReport, RunRequest};
 
 use super::fake::{FakeCollector, FakeRunner, report};
@@ -66,7 +66,8 @@ impl Place {
 fn context() -> JobContext {
     let mut policies = PolicySet::default();
     policies.add("default", "").unwrap();
-    let python = RuntimeInfoForRows { image: Digest::of(b"image"), pages: false, languages: vec!["python".into()] };
+    let python =
+        RuntimeInfoForRows { image: Digest::of(b"image"), code: CodeKind::Program, languages: vec!["python".into()] };
     JobContext {
         policies,
         default_policy: "default".into(),

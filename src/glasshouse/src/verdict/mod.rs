@@ -5,6 +5,7 @@
 //! saw itself.
 
 mod checks;
+mod drawing;
 mod page;
 mod signals;
 
@@ -12,6 +13,7 @@ use glasshouse_capture::ErrorLink;
 use glasshouse_model::{Artifact, CaptureKind, Cause, ErrorInfo, Limits, Usage, Verdict};
 use glasshouse_sandbox::{Disk, Exit, Stop};
 
+pub use drawing::{DrawingEvidence, drawing_error, judge_drawing};
 pub use page::{PageEvidence, judge_page, page_error};
 pub use signals::signal_name;
 

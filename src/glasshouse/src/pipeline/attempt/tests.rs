@@ -23,6 +23,7 @@ fn job(tests: Vec<Test>) -> Job {
         policy: policies.get("default").unwrap(),
         seed: 1,
         page: Default::default(),
+        drawing: Default::default(),
     }
 }
 
