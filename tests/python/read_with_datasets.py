@@ -91,7 +91,8 @@ def check_webdataset(out, folder, records):
 
     shards = [str(shard) for shard in sorted(folder.glob("records-*.tar"))]
     seen = 0
-    samples = webdataset.WebDataset(shards, shardshuffle=False).decode("pil")
+    # Drawings are transparent where nothing was drawn: "pil" would drop that.
+    samples = webdataset.WebDataset(shards, shardshuffle=False).decode("pilrgba")
     for sample, record in zip(samples, records, strict=True):
         assert sample["json"]["id"] == record["id"], sample["__key__"]
         for index, artifact in enumerate(pictures_of(record)):
