@@ -11,6 +11,7 @@ between the second and the last fifth, or a process, cgroup, mount or temporary 
 import argparse
 import collections
 import json
+import math
 import os
 import pathlib
 import random
@@ -29,7 +30,7 @@ BOUND = 0.10
 
 def rows(times, only):
     pages = [page for page in PAGES if only in page.name]
-    all_rows = [(page, n) for page in pages for n in range(times)]
+    all_rows = [(page, n) for page in pages for n in range(math.ceil(times * page.share))]
     random.Random(0).shuffle(all_rows)
     for index, (page, n) in enumerate(all_rows):
         limits = {"memory": MEMORY, "wall": page.wall}

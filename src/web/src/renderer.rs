@@ -17,9 +17,12 @@ use crate::vitals::Health;
 const LEASE: Duration = Duration::from_secs(40);
 /// How long a page that met its deadline gets to show that it still answers.
 const SIGN_OF_LIFE: Duration = Duration::from_millis(300);
-/// Seconds of processor time that a script without end uses meanwhile at the very least, however busy the machine is. A
-/// page that neither answers nor computes has no process any more, and the browser does not know.
+/// Seconds of processor time that show that a script runs. A page that neither answers nor tells anything nor computes has
+/// no process any more, and the browser does not know.
 const SIGN_OF_WORK: f64 = 0.01;
+/// How often that time passes without any sign before the page counts as lifeless: on a busy machine a script without end
+/// may have to wait for a processor.
+const SILENCES: u32 = 10;
 /// SIGKILL.
 const KILLED: i64 = 9;
 /// How Chromium tells of a process that never was.
@@ -148,16 +151,30 @@ impl Renderer {
         }
     }
 
+    /// Whether nothing shows that the page's process is there, since the browser had used so much processor time and so
+    /// many events were heard. Without a count of processor time nothing can be said.
+    fn is_lifeless(&self, page: &mut Page, (used, heard): (Option<f64>, u64)) -> bool {
+        for _ in 0..SILENCES {
+            let Some((before, now)) = used.zip(self.cpu()) else { return false };
+            if page.heard != heard || now - before >= SIGN_OF_WORK || page.answers_within(SIGN_OF_LIFE) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn cpu(&self) -> Option<f64> {
+        self.browser.as_ref().and_then(Browser::cpu)
+    }
+
     /// What a halt says of the page, or the fault that it is.
     fn ending(&mut self, halt: Halt, page: &mut Page, doing: String, kills: u64) -> Result<Ending, WebError> {
         let killed_for_memory = || self.browser.as_ref().is_some_and(|browser| browser.memory_kills() > kills);
         match halt {
             Halt::Late => {
-                let cpu = |browser: &Option<Browser>| browser.as_ref().and_then(Browser::cpu);
-                let before = cpu(&self.browser);
+                let before = (self.cpu(), page.heard);
                 let responsive = page.answers_within(SIGN_OF_LIFE);
-                let used = before.zip(cpu(&self.browser)).map(|(before, after)| after - before);
-                self.lifeless = !responsive && used.is_some_and(|used| used < SIGN_OF_WORK);
+                self.lifeless = !responsive && self.is_lifeless(page, before);
                 Ok(Ending::Deadline { during: doing, responsive })
             }
             Halt::Closed => Ok(Ending::Closed),

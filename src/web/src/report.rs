@@ -30,7 +30,7 @@ pub struct PageReport {
     pub requests: Vec<Request>,
     /// What the page tried that is never let through.
     pub refused: Vec<Refused>,
-    /// The URL at the end.
+    /// The URL at the end; where an error page is shown, the one that it stands for.
     pub url: String,
     /// The title at the end.
     pub title: String,

@@ -36,7 +36,7 @@ pub struct PageEvidence<'a> {
 
 /// The verdict, and what stood behind it unless it is `ok`.
 pub fn judge_page(page: &PageEvidence<'_>) -> (Verdict, Option<Cause>) {
-    let found = ending(page).or_else(|| errors(page)).or_else(|| captures(page));
+    let found = ending(page).or_else(|| elsewhere(page)).or_else(|| errors(page)).or_else(|| captures(page));
     found.map_or((Verdict::Ok, None), |(verdict, cause)| (verdict, Some(cause)))
 }
 
@@ -97,6 +97,16 @@ fn ending(page: &PageEvidence<'_>) -> Option<(Verdict, Cause)> {
         Ending::Flood { what } => {
             (Verdict::OutputLimitExceeded, Cause::new("flood", format!("the page floods its browser with {what}")))
         }
+    })
+}
+
+/// A page that ends at an address that nobody answers: what is seen then is the browser's own error page.
+fn elsewhere(page: &PageEvidence<'_>) -> Option<(Verdict, Cause)> {
+    let url = &page.report.url;
+    let asked = page.report.requests.iter().rfind(|request| request.kind == "document" && request.url == *url)?;
+    (asked.by == Answerer::Nobody).then(|| {
+        let message = format!("it went to {}; the policy gives no network", plain(url, SHOWN));
+        (Verdict::Denied, Cause::new("network", message))
     })
 }
 

@@ -90,6 +90,8 @@ pub(super) struct Frame {
     pub(super) parent_id: Option<String>,
     pub(super) loader_id: String,
     pub(super) url: String,
+    /// Of an error page: the address that it stands for.
+    pub(super) unreachable_url: Option<String>,
 }
 
 #[derive(Deserialize)]

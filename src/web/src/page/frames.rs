@@ -80,7 +80,7 @@ impl Frames {
         if frame.parent_id.is_none() {
             self.main = frame.id;
             self.loader = frame.loader_id;
-            self.url = frame.url;
+            self.url = frame.unreachable_url.unwrap_or(frame.url);
             self.reached.clear();
         }
     }
@@ -159,6 +159,14 @@ mod tests {
         assert!(!frames.reached(Until::Load));
         frames.on_event("Page.lifecycleEvent", r#"{"frameId":"F","name":"load"}"#);
         assert!(frames.reached(Until::Load));
+    }
+
+    #[test]
+    fn an_error_page_has_the_address_that_it_stands_for() {
+        let mut frames = main_frame();
+        let frame = r#"{"frame":{"id":"F","loaderId":"L","url":"chrome-error://chromewebdata/","unreachableUrl":"https://x.example/"}}"#;
+        frames.on_event("Page.frameNavigated", frame);
+        assert_eq!(frames.url(), "https://x.example/");
     }
 
     #[test]

@@ -82,6 +82,7 @@ impl Page {
             wanted: std::collections::HashMap::new(),
             crashed: None,
             vitals: Vitals::new(connection),
+            heard: 0,
             closed: false,
             title: String::new(),
             mouse_down: false,

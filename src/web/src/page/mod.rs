@@ -98,6 +98,8 @@ pub(crate) struct Page {
     crashed: Option<(String, i64)>,
     /// The browser's own processes.
     vitals: Vitals,
+    /// Events of the page's own so far.
+    pub(crate) heard: u64,
     /// Whether the page has closed itself.
     closed: bool,
     /// The document's title when it was last looked at.
@@ -221,6 +223,7 @@ impl Page {
     fn on_event(&mut self, event: &Event) -> Result<(), Halt> {
         let params = event.params.get();
         let session = event.session.as_deref();
+        self.heard += u64::from(session == Some(&self.session));
         match event.method.as_str() {
             "Fetch.requestPaused" => return self.on_request_paused(session, params),
             "Target.attachedToTarget" => return self.on_attached(params),
