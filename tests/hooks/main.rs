@@ -39,6 +39,11 @@ fn what_is_left_out_of_a_draw_is_not_missed() {
 }
 
 #[test]
+fn figures_that_a_browser_draws() {
+    passes("test_pages", 10);
+}
+
+#[test]
 fn saves() {
     passes("test_saves", 5);
 }

@@ -3,7 +3,7 @@
 Modes: `plain` (pyplot imported, no hooks), `tail`, `forked` (never draws in the script's process), `warm` (as
 `tail`, quickened and after `warm()`). A request is one JSON line {"folder", "environment"}; the script is main.py in the folder,
 its output goes to the files `.stdout` and `.stderr` there. The answer is the exit status.
-With `hooked.py --once FOLDER` the hooks are armed before matplotlib is imported, in this very process.
+With `hooked.py --once FOLDER [OPTIONS]` the hooks are armed before matplotlib is imported, in this very process.
 """
 
 import json
@@ -20,7 +20,7 @@ OWN = (*(os.path.dirname(os.path.abspath(module.__file__)) for module in (glassh
        os.path.abspath(__file__))
 
 
-def run(folder, mode):
+def run(folder, mode, **options):
     """Run main.py of `folder`; returns the exit status that the plain interpreter would give."""
     script = os.path.join(folder, "main.py")
     os.chdir(folder)
@@ -31,7 +31,7 @@ def run(folder, mode):
     with open(script, encoding="utf-8") as handle:
         code = compile(handle.read(), script, "exec")
     if mode != "plain":
-        glasshouse_capture.begin("captures", {"main_file": script, "tail": mode != "forked"})
+        glasshouse_capture.begin("captures", {"main_file": script, "tail": mode != "forked", **options})
     status = 0
     try:
         exec(code, vars(module))
@@ -71,7 +71,7 @@ def main():
     """Serve, or run one script."""
     if sys.argv[1] == "--once":
         glasshouse_capture.install()
-        sys.exit(run(sys.argv[2], "tail"))
+        sys.exit(run(sys.argv[2], "tail", **json.loads(sys.argv[3] if len(sys.argv) > 3 else "{}")))
     serve(sys.argv[1])
 
 

@@ -11,6 +11,7 @@ use crate::contract::ErrorLink;
 use crate::evidence;
 use crate::helper::{Client, HelperCommand};
 use crate::joining::{Joining, Seen};
+use crate::pages::FigurePage;
 use crate::store::Store;
 use crate::taking::{Given, Taking};
 use crate::walk::{WalkLimits, walk};
@@ -29,6 +30,8 @@ pub struct Inputs<'a> {
 pub struct Collected {
     /// Figures and buffers in the order in which they came about, then files by path.
     pub artifacts: Vec<Artifact>,
+    /// Figures that are pages. Until they are shown, the artifacts that come of them have a problem that says so.
+    pub pages: Vec<FigurePage>,
     /// The uncaught exception, as the driver told it.
     pub error: Option<ErrorInfo>,
     /// That exception and what it was raised from, outermost first.
@@ -104,12 +107,13 @@ impl Harvester {
         let mut joining = Joining::new(seen, Taking::new(&self.store, &mut client), limits);
         joining.figures(evidence.records)?;
         joining.files()?;
-        let (artifacts, overflow, checking) = joining.finish();
+        let (artifacts, pages, overflow, checking) = joining.finish();
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
 
         let (error, error_chain) = evidence.failure.map(|failure| (failure.error, failure.chain)).unzip();
         Ok(Collected {
             artifacts,
+            pages,
             error,
             error_chain: error_chain.unwrap_or_default(),
             overflow: overflow.saturating_add(evidence.overflow),

@@ -7,6 +7,8 @@ use glasshouse_model::{ErrorInfo, Origin};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::pages::{PageRecord, page};
+
 /// Bytes of one JSON file, at most.
 pub(crate) const JSON_LIMIT: u64 = 4 << 20;
 /// Pixels of one picture, at most.
@@ -54,6 +56,8 @@ pub struct Capture {
     pub frames: Option<u64>,
     /// Facts about the figure.
     pub facts: Option<Value>,
+    /// The page that stands for the figure.
+    pub page: Option<PageRecord>,
     /// Why there are no pixels.
     pub error: Option<String>,
 }
@@ -103,6 +107,7 @@ struct RawCapture {
     same_as: Value,
     frames: Value,
     facts: Value,
+    page: Value,
     error: Value,
 }
 
@@ -124,6 +129,7 @@ pub fn parse_capture(json: &[u8]) -> Result<Capture, ContractError> {
         buffer: buffer(&raw.buffer)?,
         same_as: raw.same_as.as_u64(),
         frames: raw.frames.as_u64(),
+        page: page(&raw.page)?,
         facts: Some(raw.facts).filter(|facts| facts.as_object().is_some_and(|map| !map.is_empty())),
         error: text(&raw.error, MESSAGE),
     })
@@ -242,7 +248,7 @@ fn buffer(value: &Value) -> Result<Option<(String, String)>, ContractError> {
 }
 
 /// A plain name: letters, digits and single dots, so that it can mean nothing but a file in the folder.
-fn file_name(value: &Value) -> Result<String, ContractError> {
+pub(crate) fn file_name(value: &Value) -> Result<String, ContractError> {
     let name = value.as_str().unwrap_or_default();
     let plain = (1..=64).contains(&name.len())
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')

@@ -1,5 +1,7 @@
 //! Tells which record speaks of which file, and lists a run's artifacts in their order.
 
+mod showing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -11,6 +13,7 @@ use crate::collect::Inputs;
 use crate::contract::{Capture, PixelFile};
 use crate::names::shown;
 use crate::open::{open_regular, read_bounded};
+use crate::pages::{FigurePage, PAGES_IN_ALL};
 use crate::taking::{Taking, listed};
 use crate::walk::{Found, Node};
 
@@ -40,6 +43,12 @@ pub(crate) struct Joining<'a> {
     buffers: u64,
     files: BTreeSet<&'a [u8]>,
     stories: BTreeMap<Vec<u8>, Story>,
+    pages: Vec<FigurePage>,
+    /// Bytes of pages that may still be taken.
+    page_bytes: u64,
+    /// The files that hold promises, by the records that are to keep them; then the pages that will.
+    promises: BTreeMap<u64, Vec<&'a [u8]>>,
+    promised: BTreeMap<&'a [u8], usize>,
 }
 
 impl<'a> Joining<'a> {
@@ -47,16 +56,36 @@ impl<'a> Joining<'a> {
         let files = seen.found.iter().filter(|found| matches!(found.node, Node::File(_)));
         let files = files.map(|found| found.path.as_slice()).collect();
         let (artifacts, stories) = (Vec::new(), BTreeMap::new());
-        Self { seen, taking, limits, artifacts, overflow: 0, figures: 0, buffers: 0, files, stories }
+        Self {
+            seen,
+            taking,
+            limits,
+            artifacts,
+            overflow: 0,
+            figures: 0,
+            buffers: 0,
+            files,
+            stories,
+            pages: Vec::new(),
+            page_bytes: PAGES_IN_ALL,
+            promises: BTreeMap::new(),
+            promised: BTreeMap::new(),
+        }
     }
 
-    /// The artifacts, how many more were counted, and the time spent waiting for the helper.
-    pub(crate) fn finish(self) -> (Vec<Artifact>, u64, Duration) {
-        (self.artifacts, self.overflow, self.taking.checking)
+    /// The artifacts, the pages that some of them still are, how many more were counted, and the time spent waiting for
+    /// the helper.
+    pub(crate) fn finish(mut self) -> (Vec<Artifact>, Vec<FigurePage>, u64, Duration) {
+        self.pages.retain(|page| page.figure.is_some() || !page.files.is_empty());
+        (self.artifacts, self.pages, self.overflow, self.taking.checking)
     }
 
     /// Takes what the records tell of, in their order.
     pub(crate) fn figures(&mut self, records: Vec<(u64, Result<Capture, String>)>) -> Result<(), Fault> {
+        let promises = |record: &Capture| record.page.as_ref().is_some_and(|page| page.promise.is_some());
+        if records.iter().filter_map(|(_, record)| record.as_ref().ok()).any(promises) {
+            self.find_promises();
+        }
         for (number, record) in records {
             match record {
                 Ok(capture) => self.record(number, capture)?,
@@ -73,6 +102,9 @@ impl<'a> Joining<'a> {
         }
         let path = capture.written.as_deref().and_then(|written| self.path_of(written));
         let origin = capture.origin;
+        if let Some(page) = capture.page {
+            return self.page(number, &page, path, origin, capture.facts);
+        }
         if let Some(pixels) = &capture.pixels {
             let facts = capture.facts.take();
             if self.has_room() {
@@ -162,12 +194,13 @@ impl<'a> Joining<'a> {
     pub(crate) fn files(&mut self) -> Result<(), Fault> {
         for found in self.seen.found {
             let name = || shown(&found.path);
+            let page = self.promised.get(found.path.as_slice()).copied();
             let mut artifact = match &found.node {
                 Node::File(size) if self.is_unchanged_input(&found.path, *size) => continue,
                 _ if !self.has_room() => continue,
-                Node::File(_) => match open_regular(self.seen.work, found.path.as_slice()) {
-                    Ok((file, size)) => self.taking.file(&found.path, &file, size, self.limits.artifact_size)?,
-                    Err(error) => unreadable(name(), &error),
+                Node::File(_) => match page.map(|page| self.filled_later(page, name())) {
+                    Some(waiting) => waiting,
+                    None => self.file(found)?,
                 },
                 Node::Refused(media_type, why) => Artifact {
                     media_type: (*media_type).to_owned(),
@@ -182,6 +215,13 @@ impl<'a> Joining<'a> {
             self.artifacts.push(artifact);
         }
         Ok(())
+    }
+
+    fn file(&mut self, found: &Found) -> Result<Artifact, Fault> {
+        match open_regular(self.seen.work, found.path.as_slice()) {
+            Ok((file, size)) => self.taking.file(&found.path, &file, size, self.limits.artifact_size),
+            Err(error) => Ok(unreadable(shown(&found.path), &error)),
+        }
     }
 
     fn is_unchanged_input(&self, path: &[u8], size: u64) -> bool {

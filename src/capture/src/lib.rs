@@ -17,6 +17,7 @@ pub mod helper;
 mod joining;
 mod names;
 mod open;
+mod pages;
 mod pixels;
 mod store;
 mod taking;
@@ -29,6 +30,7 @@ pub use contract::{
 };
 pub use helper::{Client, HelperCommand};
 pub use names::shown;
+pub use pages::{FigurePage, PageFormat, PagePlace, PageRecord, PageView, PictureOf};
 pub use pixels::{EncodeError, encode_png};
 pub use store::{Store, StoreError};
 pub use taking::Given;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use include_dir::{Dir, DirEntry, include_dir};
+use serde::Deserialize;
 
 /// The runtimes' definitions and drivers: one folder each.
 pub static IMAGES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../images");
@@ -19,6 +20,26 @@ pub fn driver(runtime: &str) -> BTreeMap<String, Vec<u8>> {
         collect(folder, &base, &mut files);
     }
     files
+}
+
+/// What a runtime says of figures that its programs leave as pages: `figures.toml` beside its definition.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LeavesPages {
+    /// The runtime whose browser shows them.
+    pub runtime: String,
+    /// Words of which a program that leaves such pages has one.
+    pub words: Vec<String>,
+}
+
+/// What the runtime says of figures that are pages. `None`: its programs leave none.
+///
+/// # Errors
+/// The file, the key and what is wrong with it.
+pub fn leaves_pages(runtime: &str) -> Result<Option<LeavesPages>, String> {
+    let path = format!("{runtime}/figures.toml");
+    let text = IMAGES.get_file(&path).and_then(|file| file.contents_utf8());
+    text.map(toml::from_str).transpose().map_err(|error| format!("images/{path}: {error}"))
 }
 
 fn collect(folder: &Dir<'_>, base: &str, files: &mut BTreeMap<String, Vec<u8>>) {
@@ -51,5 +72,13 @@ mod tests {
         );
         assert!(files.keys().all(|path| path.ends_with(".py")), "{:?}", files.keys());
         assert!(driver("cobol").is_empty());
+    }
+
+    #[test]
+    fn what_shows_pythons_pages_is_a_runtime() {
+        let python = leaves_pages("python").unwrap().unwrap();
+        assert!(IMAGES.get_file(format!("{}/runtime.toml", python.runtime)).is_some());
+        assert!(python.words.iter().any(|word| word == "plotly"));
+        assert_eq!(leaves_pages("web"), Ok(None));
     }
 }

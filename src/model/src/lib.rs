@@ -22,5 +22,5 @@ pub use policy::{Limits, Network, Policy, PolicyError, PolicyFile, PolicySet, Re
 pub use record::{
     Artifact, ArtifactKind, BackendInfo, ErrorInfo, Origin, Outcome, Phases, Record, RuntimeInfo, Stream, Usage,
 };
-pub use row::{CodeKind, JobContext, Row, RowError, RuntimeInfoForRows};
+pub use row::{CodeKind, JobContext, Row, RowError, RuntimeInfoForRows, ShownBy};
 pub use verdict::{Cause, Verdict};

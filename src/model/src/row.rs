@@ -87,6 +87,30 @@ pub struct RuntimeInfoForRows {
     pub code: CodeKind,
     /// The names of fenced blocks (and of the `language` field) that mean this runtime, lower case.
     pub languages: Vec<String>,
+    /// What shows the figures that its programs leave as pages.
+    pub shown_by: Option<ShownBy>,
+}
+
+/// What has a part in the results of some of a runtime's programs.
+#[derive(Clone, Debug)]
+pub struct ShownBy {
+    /// Hash of all that shows pages: image and mirror.
+    pub image: Digest,
+    /// Words of which the programs in question have one.
+    pub words: Vec<String>,
+}
+
+impl RuntimeInfoForRows {
+    /// The hash of all images and drivers that have a part in the results of this program.
+    fn images(&self, code: &str, files: &BTreeMap<String, Vec<u8>>) -> Digest {
+        let Some(shown_by) = &self.shown_by else { return self.image };
+        let has = |text: &str| shown_by.words.iter().any(|word| text.contains(word.as_str()));
+        let modules = files.iter().filter(|(path, _)| path.ends_with(".py"));
+        if has(code) || modules.into_iter().any(|(_, bytes)| has(&String::from_utf8_lossy(bytes))) {
+            return Digest::of_parts([self.image.as_bytes().as_slice(), shown_by.image.as_bytes()]);
+        }
+        self.image
+    }
 }
 
 /// Everything besides the row that decides what job it becomes.
@@ -129,11 +153,12 @@ impl Row {
         let (runtime, info) = self.runtime(context)?;
         let policy = self.policy(context)?;
         let code = self.code(&info.languages)?;
+        let files = self.files()?;
         let mut job = Job {
             runtime,
-            image: info.image,
+            image: info.images(&code, &files),
             code,
-            files: self.files()?,
+            files,
             stdin: self.text("stdin")?.unwrap_or_default().into_bytes(),
             args: self.args()?,
             tests: self.tests()?,
@@ -408,9 +433,14 @@ mod tests {
             image: Digest::of(b"i"),
             code: CodeKind::Program,
             languages: vec!["python".into(), "py".into()],
+            shown_by: None,
         };
-        let svg =
-            RuntimeInfoForRows { image: Digest::of(b"s"), code: CodeKind::Drawing, languages: vec!["svg".into()] };
+        let svg = RuntimeInfoForRows {
+            image: Digest::of(b"s"),
+            code: CodeKind::Drawing,
+            languages: vec!["svg".into()],
+            shown_by: None,
+        };
         JobContext {
             policies,
             default_policy: "default".into(),
@@ -422,6 +452,24 @@ mod tests {
 
     fn job(text: &str) -> Result<Job, RowError> {
         Row { index: 3, columns: serde_json::from_str(text).unwrap() }.job(&context())
+    }
+
+    #[test]
+    fn what_shows_figures_is_part_of_the_jobs_that_may_leave_them() {
+        let mut context = context();
+        let mut id = |shown_by: Option<&[u8]>, row: &str| {
+            let words = vec!["plotly".to_owned()];
+            let shown_by = shown_by.map(|image| ShownBy { image: Digest::of(image), words });
+            context.runtimes.get_mut("python").unwrap().shown_by = shown_by;
+            Row { index: 0, columns: serde_json::from_str(row).unwrap() }.job(&context).unwrap().id()
+        };
+        let plain = r#"{"runtime": "python", "code": "import matplotlib", "files": {"notes.txt": "plotly"}}"#;
+        assert_eq!(id(None, plain), id(Some(b"a"), plain));
+        let shows = r#"{"runtime": "python", "code": "import plotly.express as px"}"#;
+        assert_ne!(id(None, shows), id(Some(b"a"), shows));
+        assert_ne!(id(Some(b"a"), shows), id(Some(b"b"), shows));
+        let module = r#"{"runtime": "python", "code": "import mine", "files": {"mine.py": "import plotly"}}"#;
+        assert_ne!(id(Some(b"a"), module), id(Some(b"b"), module));
     }
 
     #[test]

@@ -24,6 +24,10 @@ pub struct PageJob {
     pub steps: Vec<Step>,
     /// What is captured at the end.
     pub captures: Captures,
+    /// The elements whose texts are taken after that, by CSS: what a page that computes something leaves of it.
+    pub results: Option<String>,
+    /// Whether the page's first sheet is printed at the very end.
+    pub pdf: bool,
     /// What is made repeatable.
     pub options: Options,
     /// What the job may use.
@@ -43,6 +47,8 @@ impl PageJob {
             settle: Duration::ZERO,
             steps: Vec::new(),
             captures: Captures { shots: vec![Shot::default()], ..Captures::default() },
+            results: None,
+            pdf: false,
             options: Options::default(),
             limits: PageLimits::default(),
         }
@@ -79,7 +85,7 @@ pub struct PageLimits {
     pub popups: u32,
     /// Lines of console output that are kept; more are counted.
     pub console: u32,
-    /// Bytes of the serialised document, and nodes of each tree, beyond which they are cut (and flagged).
+    /// Bytes of the serialised document and of all results, and nodes of each tree, beyond which they are cut (and flagged).
     pub document: usize,
 }
 

@@ -90,7 +90,7 @@ impl Renderer {
         let started = Instant::now();
         let mut run = Run::new(job, started, &mut page);
         let stopped = run.all();
-        let Run { shots, html, tree, accessibility, mut timings, doing, .. } = run;
+        let Run { shots, html, tree, accessibility, results, pdf, mut timings, doing, .. } = run;
         timings.lease = (started - asked).as_secs_f64();
         let ending = match stopped {
             Ok(()) => Ok(Ending::Complete),
@@ -113,6 +113,8 @@ impl Renderer {
             html,
             tree,
             accessibility,
+            results,
+            pdf,
             console,
             console_dropped: console_dropped + dropped,
             requests,

@@ -1,5 +1,7 @@
 //! What was seen of a page. Evidence only: verdicts are made elsewhere.
 
+use std::fmt;
+
 use glasshouse_model::page::Format;
 pub use glasshouse_model::page::{ConsoleLine, Refused, Request};
 use serde::Serialize;
@@ -22,6 +24,12 @@ pub struct PageReport {
     /// The accessibility tree, if asked for.
     #[serde(skip)]
     pub accessibility: Option<Cut<Value>>,
+    /// The texts of the elements that were asked for, in document order. The last one may be cut, or some be missing.
+    #[serde(skip)]
+    pub results: Option<Cut<Vec<String>>>,
+    /// The first sheet as PDF, if asked for and had.
+    #[serde(skip)]
+    pub pdf: Option<Vec<u8>>,
     /// The console's lines, uncaught errors included, in order.
     pub console: Vec<ConsoleLine>,
     /// Lines of the console that are not kept.
@@ -92,6 +100,23 @@ pub enum Ending {
         /// Of what.
         what: String,
     },
+}
+
+impl fmt::Display for Ending {
+    /// In words for people, without a full stop.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Complete => f.write_str("all was done"),
+            Self::Deadline { during, responsive: true } => write!(f, "its time was over while {during}"),
+            Self::Deadline { during, responsive: false } => write!(f, "a script runs without end (while {during})"),
+            Self::Step { message, .. } | Self::NotShown { message } => f.write_str(message),
+            Self::Navigation { url, error } => write!(f, "{url}: {error}"),
+            Self::Crashed { status, code, .. } => write!(f, "its process ended: {status} ({code})"),
+            Self::Closed => f.write_str("it closed its own window"),
+            Self::BrowserOutOfMemory => f.write_str("it used up the browser's memory"),
+            Self::Flood { what } => write!(f, "too many: {what}"),
+        }
+    }
 }
 
 /// A picture.

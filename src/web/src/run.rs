@@ -38,6 +38,8 @@ pub(crate) struct Run<'a> {
     pub(crate) html: Option<Cut<String>>,
     pub(crate) tree: Option<Cut<Value>>,
     pub(crate) accessibility: Option<Cut<Value>>,
+    pub(crate) results: Option<Cut<Vec<String>>>,
+    pub(crate) pdf: Option<Vec<u8>>,
     pub(crate) timings: Timings,
 }
 
@@ -53,6 +55,8 @@ impl<'a> Run<'a> {
             html: None,
             tree: None,
             accessibility: None,
+            results: None,
+            pdf: None,
             timings: Timings::default(),
         }
     }
@@ -142,7 +146,11 @@ impl<'a> Run<'a> {
         let captures = &self.job.captures;
         for (index, shot) in captures.shots.iter().enumerate() {
             self.doing(format!("taking picture {:?}", shot.name));
-            let read_on = captures.html || captures.tree.is_some() || captures.accessibility;
+            let read_on = captures.html
+                || captures.tree.is_some()
+                || captures.accessibility
+                || self.job.results.is_some()
+                || self.job.pdf;
             let last = index + 1 == captures.shots.len() && !read_on;
             if let Err(message) = self.shoot(shot, last)? {
                 let late = message.starts_with(LATE);
@@ -161,6 +169,15 @@ impl<'a> Run<'a> {
         }
         if captures.accessibility {
             self.accessibility = Some(self.page.accessibility(most / BYTES_PER_NODE, self.deadline)?);
+        }
+        if let Some(selector) = &self.job.results
+            && let Ok(results) = self.page.texts(selector, most, self.deadline)?
+        {
+            self.results = Some(results);
+        }
+        if self.job.pdf {
+            self.doing("printing the page");
+            self.pdf = self.page.print(self.deadline)?.ok();
         }
         Ok(())
     }

@@ -215,10 +215,10 @@ def _settings(figure, call, kwargs, dpi):
 
 def _origin(session, call, frame, target):
     return {"call": call, "path": target and target.path, "written": target and target.written,
-            "format": target and target.format, "line": _line(session, frame)}
+            "format": target and target.format, "line": line(session, frame)}
 
 
-def _line(session, frame):
+def line(session, frame):
     """The line of the user's program that we were called from, or None."""
     main = session.options.main_file
     while frame is not None:

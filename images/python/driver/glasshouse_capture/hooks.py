@@ -3,7 +3,7 @@
 import importlib.abc
 import sys
 
-from . import wrappers
+from . import altairfigures, bokehfigures, foliumfigures, plotlyfigures, wrappers
 
 PATCHES = {
     "matplotlib.figure": wrappers.patch_figure,
@@ -12,12 +12,23 @@ PATCHES = {
     "matplotlib.backends.backend_pdf": wrappers.patch_pdf,
     "matplotlib.backends.backend_svg": wrappers.patch_svg,
     "matplotlib.pyplot": wrappers.patch_pyplot,
+    "plotly.io._renderers": plotlyfigures.patch_renderers,
+    "plotly.io._kaleido": plotlyfigures.patch_images,
+    "plotly.io._html": plotlyfigures.patch_html,
+    "bokeh.io.util": bokehfigures.patch_util,
+    "bokeh.io.showing": bokehfigures.patch_showing,
+    "bokeh.io.saving": bokehfigures.patch_saving,
+    "bokeh.io.export": bokehfigures.patch_export,
+    "altair.vegalite.v6.api": altairfigures.patch_api,
+    "altair.utils.save": altairfigures.patch_save,
+    "branca.element": foliumfigures.patch_element,
+    "folium.folium": foliumfigures.patch_map,
 }
 _pending = set(PATCHES)
 
 
 def install():
-    """Wrap what is imported and wait for the rest. Idempotent; never imports matplotlib itself."""
+    """Wrap what is imported and wait for the rest. Idempotent; never imports a library itself."""
     for name in sorted(_pending):
         module = sys.modules.get(name)
         if module is not None:

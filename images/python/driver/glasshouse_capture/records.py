@@ -24,7 +24,7 @@ def write_bytes(out_dir, name, data):
 def record(number, origin, **fields):
     """The contents of one JSON file; see README.md for each key."""
     value = {"seq": number, "kind": "figure", "origin": origin, "pixels": None, "buffer": None,
-             "same_as": None, "frames": None, "facts": None, "error": None}
+             "same_as": None, "frames": None, "facts": None, "page": None, "error": None}
     value.update(fields)
     return value
 

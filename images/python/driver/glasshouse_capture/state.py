@@ -51,6 +51,7 @@ class Session:
         self.quiet = 0          # inside a draw: matplotlib's own bookkeeping is no change by the script
         self.drawn = None       # weak reference to the figure whose idle draw the tail capture stood in for
         self.animations = {}    # id(writer) -> animation record
+        self.pages = set()      # hashes and paths of the pages that were noted
         self.atexit_count = None
         self.figures = {}
 

@@ -22,6 +22,8 @@ import resource  # noqa: F401 - os.wait4 loads it: else the second job would fin
 import select
 import sys
 
+import glasshouse_capture
+
 # job is loaded before the fork, so that no child reads the driver from disk.
 from glasshouse_driver import jail, job, warmth
 
@@ -82,6 +84,8 @@ class Zygote:
     def do_configure(self, _request, descriptors):
         with open(descriptors.pop(0), "rb") as program:
             self.seccomp = program.read()
+        # Here too: programs that import nothing which zygotes load are forked from this one.
+        glasshouse_capture.install()
         self.settle()
 
     def do_grow(self, request, descriptors):

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use glasshouse_capture::{Harvester, HelperCommand, Store};
 use glasshouse_images::mirror::MirrorPlan;
 use glasshouse_images::{Definition, Drive};
-use glasshouse_model::{CodeKind, Digest, JobContext, PolicySet, Requirement, RuntimeInfoForRows};
+use glasshouse_model::{CodeKind, Digest, JobContext, PolicySet, Requirement, RuntimeInfoForRows, ShownBy};
 use include_dir::Dir;
 
 use super::args::Setup;
 use super::{Failure, place};
 use crate::glass::Glass;
 use crate::policies;
-use crate::resources::{IMAGES, driver};
+use crate::resources::{IMAGES, driver, leaves_pages};
 
 /// What is known before anything is built or started.
 pub(super) struct Plan {
@@ -34,7 +34,11 @@ impl Plan {
         let definitions = definitions()?;
         let cache = cache(setup)?;
         let for_rows = |definition| for_rows(definition, &cache);
-        let runtimes = definitions.iter().map(for_rows).collect::<Result<BTreeMap<_, _>, _>>()?;
+        let mut runtimes = definitions.iter().map(for_rows).collect::<Result<BTreeMap<_, _>, _>>()?;
+        let shown_by = runtimes.keys().map(|name| shown_by(name, &runtimes)).collect::<Result<Vec<_>, _>>()?;
+        for (runtime, shown_by) in runtimes.values_mut().zip(shown_by) {
+            runtime.shown_by = shown_by;
+        }
         let default_runtime = runtime.map(|name| known_runtime(name, &runtimes)).transpose()?;
         let context = JobContext {
             policies,
@@ -118,7 +122,15 @@ fn for_rows(definition: &Definition, cache: &Path) -> Result<(String, RuntimeInf
         Drive::Browser { .. } => CodeKind::Page,
         Drive::Drawer { .. } => CodeKind::Drawing,
     };
-    Ok((definition.runtime.name.clone(), RuntimeInfoForRows { image: whole, code, languages }))
+    Ok((definition.runtime.name.clone(), RuntimeInfoForRows { image: whole, code, languages, shown_by: None }))
+}
+
+/// What shows the pages that programs of a runtime leave.
+fn shown_by(name: &str, runtimes: &BTreeMap<String, RuntimeInfoForRows>) -> Result<Option<ShownBy>, Failure> {
+    let Some(pages) = leaves_pages(name).map_err(Failure::Host)? else { return Ok(None) };
+    let absent = || Failure::Host(format!("images/{name}/figures.toml: there is no runtime {:?}", pages.runtime));
+    let image = runtimes.get(&pages.runtime).ok_or_else(absent)?.image;
+    Ok(Some(ShownBy { image, words: pages.words }))
 }
 
 fn known_runtime(name: &str, runtimes: &BTreeMap<String, RuntimeInfoForRows>) -> Result<String, Failure> {

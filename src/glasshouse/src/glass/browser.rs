@@ -122,8 +122,8 @@ impl BrowserRunner {
 }
 
 impl PageRunner for BrowserRunner {
-    fn page(&self) -> &str {
-        &self.browsers.page
+    fn page(&self) -> String {
+        self.browsers.page.clone()
     }
 
     fn render(&mut self, job: &Job, page: &PageJob) -> Result<(PageReport, Usage), Fault> {

@@ -40,6 +40,14 @@ pub enum GlassError {
         /// The name.
         runtime: String,
     },
+    /// The runtime's programs leave pages, and what is to show them is none that could.
+    #[error("figures of runtime {runtime:?} cannot be shown: {message}")]
+    Figures {
+        /// The runtime.
+        runtime: String,
+        /// What is wrong.
+        message: String,
+    },
     /// The driver cannot be written to the cache.
     #[error("cannot write the runtime's driver below {path}: {source}; pass --cache DIR", path = path.display())]
     Driver {

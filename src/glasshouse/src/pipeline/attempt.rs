@@ -11,6 +11,7 @@ use glasshouse_sandbox::{Exit, RunReport, RunRequest};
 
 use super::compare;
 use super::executor::{Answer, Executor};
+use super::figures::{PageShower, Shown};
 use super::stream::stream;
 use crate::verdict::{Evidence, TestOutcome, judge, signal_name};
 
@@ -64,25 +65,27 @@ impl<T: Collector + ?Sized> Collector for Arc<T> {
 }
 
 /// Answers the jobs of an interpreter.
-pub struct Interpreted<R, C> {
+pub struct Interpreted<R, C, S> {
     runner: R,
     collector: C,
+    shower: S,
 }
 
-impl<R: Runner, C: Collector> Interpreted<R, C> {
-    /// An executor that runs by `runner` and takes out by `collector`.
-    pub fn new(runner: R, collector: C) -> Self {
-        Self { runner, collector }
+impl<R: Runner, C: Collector, S: PageShower> Interpreted<R, C, S> {
+    /// An executor that runs by `runner`, takes out by `collector`, and shows figures that are pages by `shower`.
+    pub fn new(runner: R, collector: C, shower: S) -> Self {
+        Self { runner, collector, shower }
     }
 }
 
-impl<R: Runner, C: Collector> Executor for Interpreted<R, C> {
+impl<R: Runner, C: Collector, S: PageShower> Executor for Interpreted<R, C, S> {
     fn answer(&mut self, job: &Job) -> Result<Answer, Fault> {
-        answer(job, &mut self.runner, &self.collector)
+        answer(job, &mut Parts { runner: &mut self.runner, collector: &self.collector, shower: &mut self.shower })
     }
 
     fn get_ready(&mut self) {
         self.runner.get_ready();
+        self.shower.get_ready();
     }
 
     fn runtime(&self, job: &Job) -> RuntimeInfo {
@@ -94,35 +97,46 @@ impl<R: Runner, C: Collector> Executor for Interpreted<R, C> {
     }
 }
 
+/// What has a part in a run.
+struct Parts<'a> {
+    runner: &'a mut dyn Runner,
+    collector: &'a dyn Collector,
+    shower: &'a mut dyn PageShower,
+}
+
 /// The work folder as a program sees it.
 const WORK: &str = "/work";
 /// How Python names the code of a test in a traceback; images/python/driver compiles it under this name.
 const TEST_FRAME: &str = "File \"<tests>\"";
 
 /// Runs a job, once for each of its tests, until one run gives another verdict than `ok`.
-fn answer(job: &Job, runner: &mut dyn Runner, collector: &dyn Collector) -> Result<Answer, Fault> {
-    let mut whole = one_run(job, 0, runner, collector)?;
+fn answer(job: &Job, parts: &mut Parts<'_>) -> Result<Answer, Fault> {
+    let mut whole = one_run(job, 0, parts)?;
     for index in 1..job.tests.len() {
         if !matches!(whole.outcome, Outcome::Verdict { verdict: Verdict::Ok, .. }) {
             break;
         }
-        whole = joined(whole, one_run(job, index, runner, collector)?);
+        whole = joined(whole, one_run(job, index, parts)?);
     }
     Ok(whole)
 }
 
 /// One run: with the test of that index, if the job has tests.
-fn one_run(job: &Job, index: usize, runner: &mut dyn Runner, collector: &dyn Collector) -> Result<Answer, Fault> {
-    let report = runner.run(job, &request(job, job.tests.get(index)))?;
+fn one_run(job: &Job, index: usize, parts: &mut Parts<'_>) -> Result<Answer, Fault> {
+    let report = parts.runner.run(job, &request(job, job.tests.get(index)))?;
     let inputs = inputs(job, &report.script);
-    let collected = collector.collect(report.work, report.captures, &inputs, &job.policy.limits)?;
+    let collected = parts.collector.collect(report.work, report.captures, &inputs, &job.policy.limits)?;
     let tests = job.tests.get(index).map_or(TestOutcome::NotJudged, |test| {
         let ended = Ended { exit: report.exit, test_passed: report.test_passed, printed: &report.stdout.kept };
         outcome_of_test(test, (index, job.tests.len()), &ended, collected.error.as_ref())
     });
     // Later runs of the same program show the same pictures: those of the first are the row's.
     let first = index == 0;
-    let artifacts = if first { collected.artifacts } else { Vec::new() };
+    let mut artifacts = if first { collected.artifacts } else { Vec::new() };
+    let shown = match collected.pages {
+        pages if first && !pages.is_empty() => parts.shower.show(job, pages, &mut artifacts)?,
+        _ => Shown::default(),
+    };
     let (verdict, cause) = judge(&Evidence {
         exit: report.exit,
         stop: report.stop,
@@ -145,8 +159,8 @@ fn one_run(job: &Job, index: usize, runner: &mut dyn Runner, collector: &dyn Col
         Exit::Signal(number) => (None, Some(signal_name(number))),
     };
     let timing = report.timing;
-    let harvest = timing.stop + collected.harvest_seconds;
-    let check = collected.check_seconds;
+    let harvest = timing.stop + collected.harvest_seconds + shown.seconds;
+    let check = collected.check_seconds + shown.check_seconds;
     Ok(Answer {
         outcome: Outcome::Verdict { verdict, cause },
         exit_code,
@@ -160,6 +174,7 @@ fn one_run(job: &Job, index: usize, runner: &mut dyn Runner, collector: &dyn Col
         console: Vec::new(),
         requests: Vec::new(),
         refused: Vec::new(),
+        versions: shown.versions,
     })
 }
 
@@ -241,7 +256,8 @@ fn joined(before: Answer, now: Answer) -> Answer {
         processes: before.usage.processes.max(now.usage.processes),
         bytes_written: before.usage.bytes_written + now.usage.bytes_written,
     };
-    Answer { usage, phases: sum(before.phases, now.phases), artifacts: before.artifacts, ..now }
+    let (artifacts, versions) = (before.artifacts, before.versions);
+    Answer { usage, phases: sum(before.phases, now.phases), artifacts, versions, ..now }
 }
 
 #[cfg(test)]

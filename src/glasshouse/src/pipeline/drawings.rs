@@ -76,6 +76,7 @@ impl<R: DrawingRunner, T: Taker> Executor for Drawings<R, T> {
             console: Vec::new(),
             requests: Vec::new(),
             refused,
+            versions: std::collections::BTreeMap::new(),
         })
     }
 

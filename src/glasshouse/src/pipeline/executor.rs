@@ -1,5 +1,7 @@
 //! What brings a job to its answer, whatever the runtime.
 
+use std::collections::BTreeMap;
+
 use glasshouse_model::page::{ConsoleLine, Refused, Request};
 use glasshouse_model::{Artifact, BackendInfo, ErrorInfo, Fault, Job, Outcome, Phases, RuntimeInfo, Stream, Usage};
 
@@ -46,6 +48,8 @@ pub struct Answer {
     pub requests: Vec<Request>,
     /// What a page tried that is never let through.
     pub refused: Vec<Refused>,
+    /// Versions of what had a part in the answer beside the job's own runtime.
+    pub versions: BTreeMap<String, String>,
 }
 
 impl Answer {
@@ -64,6 +68,7 @@ impl Answer {
             console: Vec::new(),
             requests: Vec::new(),
             refused: Vec::new(),
+            versions: BTreeMap::new(),
         }
     }
 }

@@ -3,11 +3,12 @@
 use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 
-use glasshouse_capture::{Collected, Inputs};
-use glasshouse_model::{BackendInfo, Fault, Job, Limits, Usage};
+use glasshouse_capture::{Collected, FigurePage, Inputs};
+use glasshouse_model::{Artifact, BackendInfo, Fault, Job, Limits, Usage};
 use glasshouse_sandbox::{Disk, Exit, Output, RunReport, RunRequest, Timing};
 
 use super::attempt::{Collector, Runner};
+use super::figures::{PageShower, Shown};
 
 /// A report of a run that printed `stdout` and left with status 0.
 pub(crate) fn report(stdout: &str) -> RunReport {
@@ -56,4 +57,13 @@ impl Collector for FakeCollector {
 /// Nothing was taken out.
 pub(crate) fn nothing() -> Collected {
     Collected { harvest_seconds: 0.01, check_seconds: 0.02, ..Collected::default() }
+}
+
+/// Is never given a page.
+pub(crate) struct NoPages;
+
+impl PageShower for NoPages {
+    fn show(&mut self, _: &Job, pages: Vec<FigurePage>, _: &mut [Artifact]) -> Result<Shown, Fault> {
+        panic!("nobody left a page: {pages:?}");
+    }
 }

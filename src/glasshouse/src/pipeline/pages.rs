@@ -1,7 +1,7 @@
 //! One page, from its rendering to its answer: render, take out, judge.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use glasshouse_capture::{Given, Harvester, Taken};
@@ -18,7 +18,7 @@ use crate::verdict::{PageEvidence, judge_page, page_error};
 /// What renders pages behind glass.
 pub trait PageRunner: Send {
     /// The name of a job's page among its own files, such as `index.html`.
-    fn page(&self) -> &str;
+    fn page(&self) -> String;
 
     /// Renders one page in a fresh context; nothing of it is left afterwards.
     fn render(&mut self, job: &Job, page: &PageJob) -> Result<(PageReport, Usage), Fault>;
@@ -28,6 +28,25 @@ pub trait PageRunner: Send {
 
     /// What confines the pages of this job.
     fn backend(&self, job: &Job) -> BackendInfo;
+}
+
+/// Several may use one runner, one after the other.
+impl<R: PageRunner> PageRunner for Arc<Mutex<R>> {
+    fn page(&self) -> String {
+        self.lock().unwrap_or_else(PoisonError::into_inner).page()
+    }
+
+    fn render(&mut self, job: &Job, page: &PageJob) -> Result<(PageReport, Usage), Fault> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).render(job, page)
+    }
+
+    fn get_ready(&mut self) {
+        self.lock().unwrap_or_else(PoisonError::into_inner).get_ready();
+    }
+
+    fn backend(&self, job: &Job) -> BackendInfo {
+        self.lock().unwrap_or_else(PoisonError::into_inner).backend(job)
+    }
 }
 
 /// What checks and stores what was captured of a page.
@@ -64,7 +83,7 @@ impl<R: PageRunner, T: Taker> Pages<R, T> {
 impl<R: PageRunner, T: Taker> Executor for Pages<R, T> {
     fn answer(&mut self, job: &Job) -> Result<Answer, Fault> {
         let started = Instant::now();
-        let (mut report, mut usage) = self.runner.render(job, &page_job(job, self.runner.page()))?;
+        let (mut report, mut usage) = self.runner.render(job, &page_job(job, &self.runner.page()))?;
         usage.wall = started.elapsed().as_secs_f64() - report.timings.lease;
         let harvesting = Instant::now();
         let taken = self.taker.take(given(&mut report), &job.policy.limits)?;
@@ -100,6 +119,7 @@ impl<R: PageRunner, T: Taker> Executor for Pages<R, T> {
             console: report.console,
             requests: report.requests,
             refused: report.refused,
+            versions: BTreeMap::new(),
         })
     }
 
@@ -138,6 +158,8 @@ fn page_job(job: &Job, name: &str) -> PageJob {
         settle: Duration::from_millis(request.settle),
         steps: request.actions.clone(),
         captures: request.captures.clone(),
+        results: None,
+        pdf: false,
         options: request.options,
         limits: PageLimits {
             wall: limits.wall,

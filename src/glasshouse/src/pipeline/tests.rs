@@ -8,7 +8,7 @@ use glasshouse_dataset::{OpenMode, RunIdentity, RunReader, SourceOptions};
 use glasshouse_model::{CodeKind, Fault, FaultKind, Outcome, PolicySet, Record, RuntimeInfoForRows, Verdict};
 use glasshouse_sandbox::{Exit, RunReport, RunRequest};
 
-use super::fake::{FakeCollector, FakeRunner, report};
+use super::fake::{FakeCollector, FakeRunner, NoPages, report};
 use super::*;
 
 /// A dataset and an OUT folder that go when the test ends.
@@ -43,7 +43,7 @@ impl Place {
             notice: Box::new(|_| {}),
         });
         let executor = |_| {
-            let interpreted = Interpreted::new(FakeRunner(answers.clone()), FakeCollector::default());
+            let interpreted = Interpreted::new(FakeRunner(answers.clone()), FakeCollector::default(), NoPages);
             Box::new(interpreted) as Box<dyn Executor>
         };
         let end = drive(&shared, source, (0..workers).map(executor).collect(), |_| {});
@@ -66,8 +66,8 @@ impl Place {
 fn context() -> JobContext {
     let mut policies = PolicySet::default();
     policies.add("default", "").unwrap();
-    let python =
-        RuntimeInfoForRows { image: Digest::of(b"image"), code: CodeKind::Program, languages: vec!["python".into()] };
+    let (image, code, languages) = (Digest::of(b"image"), CodeKind::Program, vec!["python".into()]);
+    let python = RuntimeInfoForRows { image, code, languages, shown_by: None };
     JobContext {
         policies,
         default_policy: "default".into(),

@@ -120,12 +120,14 @@ fn wait(shared: &Shared, pause: Duration) {
 }
 
 fn record(executor: &dyn Executor, task: Task, answer: Answer) -> Record {
+    let mut runtime = executor.runtime(&task.job);
+    runtime.versions.extend(answer.versions);
     Record {
         id: task.id,
         row: task.placed.row.index,
         job: task.job_id,
         outcome: answer.outcome,
-        runtime: executor.runtime(&task.job),
+        runtime,
         backend: executor.backend(&task.job),
         exit_code: answer.exit_code,
         signal: answer.signal,

@@ -170,6 +170,8 @@ mod tests {
             html: None,
             tree: None,
             accessibility: None,
+            results: None,
+            pdf: None,
             console: Vec::new(),
             console_dropped: 0,
             requests: Vec::new(),

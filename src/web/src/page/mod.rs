@@ -8,6 +8,7 @@ mod events;
 mod frames;
 mod load;
 mod make;
+mod print;
 mod shot;
 mod sight;
 mod traffic;

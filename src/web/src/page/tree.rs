@@ -19,6 +19,25 @@ const HTML: &str = "(most) => {
   return { value: html.slice(0, most), cut: html.length > most, title: document.title.slice(0, 1024) };
 }";
 
+const TEXTS: &str = "(selector, most) => {
+  const value = [];
+  let cut = false;
+  for (const element of document.querySelectorAll(selector)) {
+    const text = element.textContent;
+    cut = cut || text.length > most || value.length === 1024;
+    if (value.length === 1024) break;
+    value.push(text.slice(0, most));
+    most -= value[value.length - 1].length;
+  }
+  return { value, cut };
+}";
+
+#[derive(Deserialize)]
+struct Texts {
+    value: Vec<String>,
+    cut: bool,
+}
+
 #[derive(Deserialize)]
 struct Html {
     value: String,
@@ -102,6 +121,17 @@ impl Page {
             self.title = title;
             Cut { value, cut }
         }))
+    }
+
+    /// The texts of the first 1,024 elements that a CSS selector finds, at most `most` UTF-16 units of all together.
+    pub(crate) fn texts(
+        &mut self,
+        selector: &str,
+        most: usize,
+        deadline: Instant,
+    ) -> Result<Thrown<Cut<Vec<String>>>, Halt> {
+        let texts = self.run::<Texts>(TEXTS, &[json!(selector), json!(most)], deadline)?;
+        Ok(texts.map(|Texts { value, cut }| Cut { value, cut }))
     }
 
     /// The document as a tree: `{"documents": [{"url", "nodes": [{"parent", "name", "attributes", "text", "box",

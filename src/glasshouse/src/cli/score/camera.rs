@@ -49,7 +49,8 @@ impl Renderer for Camera {
         };
         let shot = match (&report.ending, report.shots.first()) {
             (Ending::Complete, Some(shot)) => shot,
-            (ending, _) => return Err(NoPicture::Page(words(ending))),
+            (Ending::Complete, None) => return Err(NoPicture::Page("no picture was taken".to_owned())),
+            (ending, _) => return Err(NoPicture::Page(ending.to_string())),
         };
         match self.decoder.bytes(&shot.bytes) {
             Ok(Some(picture)) => Ok(picture),
@@ -72,20 +73,5 @@ fn page_job(html: &str) -> PageJob {
             ..usual
         },
         ..PageJob::of_html(html)
-    }
-}
-
-/// What became of a page that gave no picture.
-fn words(ending: &Ending) -> String {
-    match ending {
-        Ending::Complete => "no picture was taken".to_owned(),
-        Ending::Deadline { during, responsive: true } => format!("its time was over while {during}"),
-        Ending::Deadline { during, responsive: false } => format!("a script runs without end (while {during})"),
-        Ending::Step { message, .. } | Ending::NotShown { message } => message.clone(),
-        Ending::Navigation { url, error } => format!("{url}: {error}"),
-        Ending::Crashed { status, code, .. } => format!("its process ended: {status} ({code})"),
-        Ending::Closed => "it closed its own window".to_owned(),
-        Ending::BrowserOutOfMemory => "it used up the browser's memory".to_owned(),
-        Ending::Flood { what } => format!("too many: {what}"),
     }
 }

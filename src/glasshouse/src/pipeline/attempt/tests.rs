@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use glasshouse_capture::ErrorLink;
-use glasshouse_model::{FaultKind, PolicySet};
+use glasshouse_capture::{ErrorLink, FigurePage, PageFormat, PageView, PictureOf};
+use glasshouse_model::{Artifact, FaultKind, PolicySet};
 
 use super::*;
-use crate::pipeline::fake::{FakeCollector, FakeRunner, nothing, report};
+use crate::pipeline::fake::{FakeCollector, FakeRunner, NoPages, nothing, report};
+
+fn answer(job: &Job, runner: &mut dyn Runner, collector: &dyn Collector) -> Result<Answer, Fault> {
+    super::answer(job, &mut Parts { runner, collector, shower: &mut NoPages })
+}
 
 fn job(tests: Vec<Test>) -> Job {
     let mut policies = PolicySet::default();
@@ -136,6 +140,54 @@ fn the_error_chain_reaches_the_verdict() {
     });
     let answer = answer(&job(Vec::new()), &mut runner, &collector).unwrap();
     assert_eq!(verdict(&answer), (Verdict::Denied, "network".into()));
+}
+
+/// Leaves all as it is.
+struct Leaves;
+
+impl PageShower for Leaves {
+    fn show(&mut self, _: &Job, _: Vec<FigurePage>, _: &mut [Artifact]) -> Result<Shown, Fault> {
+        Ok(Shown::default())
+    }
+}
+
+/// Fills what waits.
+struct Fills;
+
+impl PageShower for Fills {
+    fn show(&mut self, _: &Job, pages: Vec<FigurePage>, artifacts: &mut [Artifact]) -> Result<Shown, Fault> {
+        for page in pages {
+            artifacts[page.figure.unwrap()].problem = None;
+        }
+        Ok(Shown { versions: [("chromium".to_owned(), "1".to_owned())].into(), seconds: 2.0, check_seconds: 0.5 })
+    }
+}
+
+fn page_of(place: usize) -> FigurePage {
+    let view = PageView { width: 1, height: 1, scale: 1.0, ready: true, picture: PictureOf::Result };
+    let (html, beside, files) = (Vec::new(), BTreeMap::new(), Vec::new());
+    FigurePage { html, beside, view, figure: Some(place), files, format: PageFormat::Png }
+}
+
+#[test]
+fn pages_are_shown_before_anything_is_judged_and_once() {
+    let waiting: Artifact = serde_json::from_value(serde_json::json!({
+        "name": "figure-1.png", "kind": "figure", "media_type": "image/png", "bytes": 0, "problem": "was not shown"
+    }))
+    .unwrap();
+    let given = || Collected { artifacts: vec![waiting.clone()], pages: vec![page_of(0)], ..nothing() };
+    let run = |shower: &mut dyn PageShower, tests: Vec<Test>| {
+        let collector = FakeCollector(std::sync::Mutex::new(Some(given())));
+        let mut runner = FakeRunner(|_: &RunRequest| Ok(report("1")));
+        super::answer(&job(tests), &mut Parts { runner: &mut runner, collector: &collector, shower }).unwrap()
+    };
+    // The control: a figure that nobody shows is one that cannot be had.
+    let unshown = run(&mut Leaves, Vec::new());
+    assert_eq!(verdict(&unshown).0, Verdict::InvalidArtifact);
+    let shown = run(&mut Fills, vec![output_test("", "1"), output_test("", "1")]);
+    assert_eq!(verdict(&shown), (Verdict::Ok, String::new()));
+    assert_eq!(shown.versions["chromium"], "1");
+    assert!((shown.phases.harvest - (2.0 * 0.31 + 2.0)).abs() < 1e-9, "{:?}", shown.phases);
 }
 
 #[test]
