@@ -289,7 +289,7 @@ fn a_hostile_page_costs_its_own_row_and_no_other() {
         done.is_well(&format!("good-{n}"));
         assert!(done.picture(&format!("good-{n}"), "figure-1.png") == done.picture("good-1", "figure-1.png"));
     }
-    for id in ["loops", "allocates", "never"] {
+    for id in ["loops", "allocates", "never", "leaves"] {
         let record = done.record(id);
         assert_eq!(
             (&record["verdict"], &record["cause"]["code"]),

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::pages::{PageRunner, Taker};
 use crate::text::{plain, seconds};
+use crate::verdict::went_astray;
 
 /// The page among the files that it may ask for.
 const NAME: &str = "glasshouse-figure.html";
@@ -203,6 +204,9 @@ fn outcome(report: &mut PageReport, format: PageFormat, time: Duration) -> Resul
             return Err(format!("it was not done after {}{}", seconds(time.as_secs_f64()), said(report)));
         }
         ending => return Err(format!("{}{}", plain(&ending.to_string(), SHOWN), said(report))),
+    }
+    if let Some(url) = went_astray(report) {
+        return Err(format!("it went to {}", plain(url, SHOWN)));
     }
     let results = report.results.take();
     let cut = results.as_ref().is_some_and(|results| results.cut);

@@ -14,7 +14,7 @@ use glasshouse_model::{Artifact, CaptureKind, Cause, ErrorInfo, Limits, Usage, V
 use glasshouse_sandbox::{Disk, Exit, Stop};
 
 pub use drawing::{DrawingEvidence, drawing_error, judge_drawing};
-pub use page::{PageEvidence, judge_page, page_error};
+pub use page::{PageEvidence, judge_page, page_error, went_astray};
 pub use signals::signal_name;
 
 /// What came of a row's tests.

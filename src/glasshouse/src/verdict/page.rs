@@ -100,11 +100,14 @@ fn ending(page: &PageEvidence<'_>) -> Option<(Verdict, Cause)> {
     })
 }
 
-/// A page that ends at an address that nobody answers: what is seen then is the browser's own error page.
+/// The address at which a page ends, if nobody answers it: what is seen then is the browser's own error page.
+pub fn went_astray(report: &PageReport) -> Option<&str> {
+    let asked = report.requests.iter().rfind(|request| request.kind == "document" && request.url == report.url)?;
+    (asked.by == Answerer::Nobody).then_some(&report.url)
+}
+
 fn elsewhere(page: &PageEvidence<'_>) -> Option<(Verdict, Cause)> {
-    let url = &page.report.url;
-    let asked = page.report.requests.iter().rfind(|request| request.kind == "document" && request.url == *url)?;
-    (asked.by == Answerer::Nobody).then(|| {
+    went_astray(page.report).map(|url| {
         let message = format!("it went to {}; the policy gives no network", plain(url, SHOWN));
         (Verdict::Denied, Cause::new("network", message))
     })

@@ -184,6 +184,20 @@ fn what_goes_wrong_with_a_page_is_a_problem_of_its_artifacts() {
 }
 
 #[test]
+fn the_browsers_own_error_page_is_no_picture() {
+    let render = |_: &PageJob| {
+        let mut report = report(Ending::Complete, &["png cG5n"]);
+        report.url = "https://elsewhere.example/".to_owned();
+        let (url, method, kind) = (report.url.clone(), "GET".to_owned(), "document".to_owned());
+        report.requests = vec![Request { url, method, kind, by: Answerer::Nobody, status: None }];
+        Ok(report)
+    };
+    let (result, artifacts, given) = shown(page(PictureOf::Result, PageFormat::Png, Vec::new()), render);
+    assert!(result.is_ok() && given.is_empty());
+    assert!(artifacts[0].problem.as_ref().unwrap().contains("went to https://elsewhere.example/"));
+}
+
+#[test]
 fn a_browser_that_fails_is_a_fault() {
     let render = |_: &PageJob| Err(Fault::new(FaultKind::Worker, "died"));
     let (result, artifacts, _) = shown(page(PictureOf::Result, PageFormat::Png, Vec::new()), render);
