@@ -110,7 +110,7 @@ fn fallback(letter: char, used: &[ID], database: &Database) -> Option<ID> {
     let base = database.face(*used.first()?)?;
     let distance = |face: &fontdb::FaceInfo| {
         let named = |family: &&str| face.families.iter().any(|(name, _)| name == family);
-        let place = FALLBACK.iter().position(|family| named(&family)).unwrap_or(FALLBACK.len());
+        let place = FALLBACK.iter().position(|family| named(family)).unwrap_or(FALLBACK.len());
         (face.weight.0.abs_diff(base.weight.0), face.style != base.style, place)
     };
     let mut faces: Vec<&fontdb::FaceInfo> = database.faces().filter(|face| !used.contains(&face.id)).collect();
