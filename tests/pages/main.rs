@@ -133,6 +133,44 @@ fn a_moving_page_gives_frames_with_their_times() {
 }
 
 #[test]
+fn a_package_that_the_mirror_lacks_is_named_with_the_command_that_adds_it() {
+    let page = |package: &str, script: &str| {
+        format!(
+            "<!DOCTYPE html><h1>x</h1><script src='https://cdn.jsdelivr.net/npm/{package}'></script><script>{script}</script>"
+        )
+    };
+    let row = |id: &str, code: String| json!({"id": id, "runtime": "web", "code": code}).to_string() + "\n";
+    let rows = [
+        row("needs", page("no-such-charts@1.2.3/dist/charts.js", "charts.draw()")),
+        row("does-without", page("no-such-charts@1.2.3", "")),
+        row("hostile", page("$(touch%20x)@1", "")),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let (path, out) = (folder.path().join("rows.jsonl"), folder.path().join("out"));
+    fs::write(&path, rows.concat()).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
+    let said = command.arg("run").arg(&path).arg("-o").arg(&out).arg("--no-progress").output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let records = records(&out);
+    let add = "glasshouse images mirror add npm:no-such-charts@1.2.3";
+    let wanted = json!([{"package": "no-such-charts", "version": "1.2.3", "add": add}]);
+    for id in ["needs", "does-without"] {
+        assert_eq!(records[id]["requests"][1]["lacking"], wanted, "{}", records[id]["requests"]);
+    }
+    assert_eq!((&records["needs"]["verdict"], &records["does-without"]["verdict"]), (&json!("denied"), &json!("ok")));
+    let cause = records["needs"]["cause"]["message"].as_str().unwrap();
+    assert!(cause.contains(&format!("`{add}` adds it")), "{cause}");
+    assert!(records["needs"]["requests"][0].get("lacking").is_none());
+    let summary: Value = serde_json::from_slice(&fs::read(out.join("summary.json")).unwrap()).unwrap();
+    assert_eq!(summary["lacking"][0]["pages"], 2, "{}", summary["lacking"]);
+    let ends =
+        [String::from_utf8_lossy(&said.stderr).into_owned(), fs::read_to_string(out.join("report.html")).unwrap()];
+    for end in ends {
+        assert!(end.contains(add) && !end.contains("mirror add npm:$"), "{end}");
+    }
+}
+
+#[test]
 fn fields_that_are_wrong_are_named_and_the_other_rows_go_on() {
     let good = json!({"id": "good", "runtime": "web", "code": "<h1>x"});
     let bad = [

@@ -39,6 +39,7 @@ impl Answers for Circles {
             headers: vec![location],
             body: Arc::new(Body::new(Vec::new())),
             by: Answerer::Mirror,
+            lacking: Vec::new(),
         })
     }
 }

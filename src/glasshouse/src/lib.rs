@@ -6,6 +6,7 @@
 pub mod bench;
 pub mod cli;
 pub mod glass;
+pub mod lacking;
 pub mod pipeline;
 pub mod policies;
 pub mod progress;

@@ -371,6 +371,58 @@ pub struct Request {
     pub by: Answerer,
     /// The HTTP status, or `None` if the request failed.
     pub status: Option<u16>,
+    /// What kept it from being answered, or from being answered whole: packages that the mirror does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacking: Vec<LackingPackage>,
+}
+
+/// A package, or a file of one, that a request is for and that the local mirror of public packages does not have.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LackingPackage {
+    /// Its name in the npm registry.
+    pub package: String,
+    /// The version or range that was asked for; `latest` where none was.
+    pub version: String,
+    /// The file, where the mirror has the package and leaves out this file of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The command that adds it. None where none does: the mirror leaves the file out on purpose, or the page asks for
+    /// something that no package can be called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub add: Option<String>,
+}
+
+impl LackingPackage {
+    /// What the command begins with; packages follow.
+    pub const ADD: &str = "glasshouse images mirror add ";
+
+    /// A package of which the mirror has nothing.
+    pub fn whole(package: &str, version: &str) -> Self {
+        let add = Self::argument(package, version).map(|argument| format!("{}{argument}", Self::ADD));
+        Self { package: package.to_owned(), version: version.to_owned(), file: None, add }
+    }
+
+    /// A file that the mirror leaves out.
+    pub fn left_out(package: &str, version: &str, file: &str) -> Self {
+        let [package, version, file] = [package, version, file].map(str::to_owned);
+        Self { package, version, file: Some(file), add: None }
+    }
+
+    /// The package as the command takes it. Users paste it into a shell and it comes from a page, so it holds nothing that
+    /// a shell could take for anything else.
+    fn argument(package: &str, version: &str) -> Option<String> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        let name = |text: &str| !text.is_empty() && !text.starts_with(['-', '.']) && text.chars().all(plain);
+        let named = match package.strip_prefix('@') {
+            Some(scoped) => scoped.split_once('/').is_some_and(|(scope, rest)| name(scope) && name(rest)),
+            None => name(package),
+        };
+        let sign = |c: char| "^~*".contains(c);
+        let versioned = !version.is_empty() && version.chars().all(|c| plain(c) || c == '+' || sign(c));
+        let argument = format!("npm:{package}@{version}");
+        let quoted = if version.contains(sign) { format!("'{argument}'") } else { argument };
+        (named && versioned && package.len() + version.len() <= 256).then_some(quoted)
+    }
 }
 
 /// Something that is never let through.
@@ -433,6 +485,32 @@ mod tests {
         // A page without frames is the job that it was before there were any.
         let page = serde_json::to_string(&PageRequest::default()).unwrap();
         assert!(!page.contains("frames"), "{page}");
+    }
+
+    #[test]
+    fn a_package_is_added_by_a_command_that_a_shell_takes_for_nothing_else() {
+        let add = |package, version| LackingPackage::whole(package, version).add;
+        let command = |arguments: &str| Some(format!("glasshouse images mirror add {arguments}"));
+        assert_eq!(add("three", "0.160.0"), command("npm:three@0.160.0"));
+        assert_eq!(add("@fontsource/open-sans", "latest"), command("npm:@fontsource/open-sans@latest"));
+        assert_eq!(add("d3", "^7"), command("'npm:d3@^7'"));
+        for (package, version) in [
+            ("x;reboot", "1"),
+            ("$(reboot)", "1"),
+            ("x", "1 `reboot`"),
+            ("x", "'1"),
+            ("-x", "1"),
+            ("..", "1"),
+            ("@a", "1"),
+            ("@a/b/c", "1"),
+            ("x\n", "1"),
+            ("x", ""),
+            ("", "1"),
+        ] {
+            assert_eq!(add(package, version), None, "{package}@{version}");
+        }
+        let left_out = LackingPackage::left_out("three", "0.160.0", "src/a.js");
+        assert_eq!((left_out.file.as_deref(), left_out.add), (Some("src/a.js"), None));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-pub use glasshouse_model::page::Answerer;
+pub use glasshouse_model::page::{Answerer, LackingPackage};
 
 /// The origin of a page that has files of its own. Names under `localhost` count as trustworthy, so the page may use
 /// what it could use when opened as a file; no name of a real host can be meant.
@@ -62,12 +62,19 @@ pub struct Answer {
     pub body: Arc<Body>,
     /// Who says so.
     pub by: Answerer,
+    /// Packages that would belong to it and are not there.
+    pub lacking: Vec<LackingPackage>,
 }
 
 /// Something that answers requests. Answers may depend on nothing but the request: pages must not learn of each other.
 pub trait Answers: Send + Sync {
     /// The answer, or `None` if this is not one that it knows.
     fn answer(&self, asked: &Asked<'_>) -> Option<Answer>;
+
+    /// The packages that a request without an answer is for, where that is known.
+    fn lacking(&self, _asked: &Asked<'_>) -> Vec<LackingPackage> {
+        Vec::new()
+    }
 }
 
 /// Knows no answer to anything.
@@ -97,15 +104,13 @@ impl OwnFiles {
         let path = asked.url.strip_prefix(OWN_ORIGIN)?.strip_prefix('/')?;
         let path = percent_decoded(path.split(['?', '#']).next().unwrap_or_default());
         let path = if path.is_empty() || path.ends_with('/') { format!("{path}index.html") } else { path };
-        let header = |kind: &str| vec![("Content-Type".to_owned(), kind.to_owned())];
+        let answer = |status, kind: &str, body| {
+            let headers = vec![("Content-Type".to_owned(), kind.to_owned())];
+            Answer { status, headers, body, by: Answerer::Files, lacking: Vec::new() }
+        };
         Some(match self.by_path.get(&path) {
-            Some(body) => {
-                Answer { status: 200, headers: header(media_type(&path)), body: Arc::clone(body), by: Answerer::Files }
-            }
-            None => {
-                let body = Arc::new(Body::new(format!("no file {path}\n").into_bytes()));
-                Answer { status: 404, headers: header("text/plain"), body, by: Answerer::Files }
-            }
+            Some(body) => answer(200, media_type(&path), Arc::clone(body)),
+            None => answer(404, "text/plain", Arc::new(Body::new(format!("no file {path}\n").into_bytes()))),
         })
     }
 }

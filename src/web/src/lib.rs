@@ -24,7 +24,7 @@ mod steps;
 mod switches;
 mod vitals;
 
-pub use answers::{Answer, Answerer, Answers, Asked, Body, NoAnswers, OWN_ORIGIN, media_type};
+pub use answers::{Answer, Answerer, Answers, Asked, Body, LackingPackage, NoAnswers, OWN_ORIGIN, media_type};
 pub use browser::Recycling;
 pub use error::WebError;
 pub use host::{BrowserProcess, Death, Host, Pipes};

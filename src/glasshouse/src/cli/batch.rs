@@ -8,6 +8,7 @@ use glasshouse_dataset::{OpenMode, RunFolder, RunIdentity, Source};
 
 use super::setup::{self, Plan};
 use super::{Failure, INCOMPLETE};
+use crate::lacking::LackingPackages;
 use crate::pipeline::{self, End, INTERRUPTED, Inflight, Shared, Snapshot, Stop, Tally};
 use crate::progress::{Progress, table};
 use crate::report::{self, SECONDS_NOTE, WORKERS_NOTE};
@@ -48,6 +49,8 @@ pub(super) struct Done {
     pub(super) report: Option<PathBuf>,
     /// What this command did.
     pub(super) counts: Snapshot,
+    /// The packages that its pages asked for and the mirror does not have.
+    pub(super) lacking: LackingPackages,
     /// How long it took.
     pub(super) seconds: f64,
 }
@@ -90,7 +93,8 @@ impl Batch<'_> {
             0
         };
         let report = if report { Some(report::write(out)?) } else { None };
-        Ok(Done { complete: end == End::Complete, code, report, counts, seconds })
+        let lacking = shared.tally.lacking();
+        Ok(Done { complete: end == End::Complete, code, report, counts, lacking, seconds })
     }
 
     /// The runtime that the first row asks for, if that row can be used.

@@ -33,6 +33,9 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     }
     .run()?;
     eprintln!("{}", done.table());
+    if let Some(lines) = done.lacking.lines() {
+        eprintln!("{lines}");
+    }
     if done.complete {
         formats(&args.out, &args.format)?;
     }

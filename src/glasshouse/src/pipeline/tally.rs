@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use glasshouse_model::page::Request;
 use glasshouse_model::{Outcome, Verdict};
+
+use crate::lacking::LackingPackages;
 
 /// What came of the rows of this command so far.
 #[derive(Default)]
@@ -15,6 +18,7 @@ pub struct Tally {
     bad_rows: AtomicU64,
     skipped: AtomicU64,
     copied: AtomicU64,
+    lacking: Mutex<LackingPackages>,
 }
 
 impl Tally {
@@ -46,6 +50,18 @@ impl Tally {
     /// A row got the answer of an identical job.
     pub fn copied(&self) {
         add(&self.copied);
+    }
+
+    /// A page made these requests.
+    pub fn requested(&self, requests: &[Request]) {
+        if requests.iter().any(|request| !request.lacking.is_empty()) {
+            self.lacking.lock().unwrap_or_else(PoisonError::into_inner).add(requests);
+        }
+    }
+
+    /// The packages that pages asked for in vain.
+    pub fn lacking(&self) -> LackingPackages {
+        self.lacking.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The counters as they are now.

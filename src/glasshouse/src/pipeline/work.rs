@@ -64,6 +64,7 @@ fn settle(shared: &Shared, executor: &mut dyn Executor, task: Task) -> Result<()
 fn write(shared: &Shared, record: &Record) -> Result<(), Halt> {
     shared.folder.record(record).map_err(storage)?;
     shared.tally.recorded(&record.outcome);
+    shared.tally.requested(&record.requests);
     shared.inflight.leave();
     Ok(())
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::escape::head;
 use super::histogram::Histogram;
 use super::sample::Sample;
+use crate::lacking::LackingPackages;
 
 /// Rows shown of those that are `ok`, and of each other verdict.
 const SHOWN_OK: usize = 300;
@@ -116,6 +117,8 @@ pub(crate) struct Gathered {
     pub(crate) groups: Vec<Group>,
     /// The slowest rows, slowest first.
     pub(crate) slowest: Vec<Slow>,
+    /// Packages that pages asked for and the mirror does not have.
+    pub(crate) lacking: LackingPackages,
     /// What ran the first record.
     pub(crate) runtime: RuntimeInfo,
     /// What confined it.
@@ -138,6 +141,7 @@ impl Gathered {
         if record.verdict().is_some() {
             self.add_times(record, verdict);
         }
+        self.lacking.add(&record.requests);
         self.artifacts += record.artifacts.len() as u64;
         self.pictures += record.artifacts.iter().filter(|artifact| is_picture(artifact)).count() as u64;
         if record.verdict() != Some(Verdict::Ok) {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::escape::{html, json};
 use super::gather::{Card, Gathered, Group};
 use super::summary::Summary;
+use crate::lacking;
 use crate::text::{bytes, count, seconds};
 
 const CSS: &str = include_str!("page.css");
@@ -41,6 +42,7 @@ pub(crate) fn write(
     head(out, summary)?;
     sheet(out, cards, gathered, pictures)?;
     failures(out, &gathered.groups)?;
+    missing_packages(out, summary)?;
     times(out, summary, gathered)?;
     slowest(out, gathered)?;
     foot(out, summary)?;
@@ -175,6 +177,28 @@ fn failures(out: &mut impl Write, groups: &[Group]) -> io::Result<()> {
     writeln!(out, "</div>")
 }
 
+/// What the mirror could be given so that more pages have all that they ask for.
+fn missing_packages(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
+    let Some(command) = summary.lacking.command() else { return Ok(()) };
+    let all = summary.lacking.len();
+    let note =
+        if all > lacking::SHOWN { format!("<small>the first of {}</small>", count(all as u64)) } else { String::new() };
+    write!(
+        out,
+        "<h2>Packages that the mirror lacks{note}</h2><section class='panel scroll'><table><tr><th>package<th class=n>pages<th>adds it"
+    )?;
+    for lacked in summary.lacking.most(lacking::SHOWN) {
+        write!(
+            out,
+            "<tr><td><code>{}</code><td class=n>{}<td><code>{}</code>",
+            html(&lacking::name(lacked.package)),
+            count(lacked.pages),
+            html(lacked.package.add.as_deref().unwrap_or_default()),
+        )?;
+    }
+    writeln!(out, "</table><p>All of these at once: <code>{}</code></p></section>", html(&command))
+}
+
 fn slowest(out: &mut impl Write, gathered: &Gathered) -> io::Result<()> {
     if gathered.slowest.len() < 4 {
         return Ok(());
@@ -242,12 +266,14 @@ fn foot(out: &mut impl Write, summary: &Summary) -> io::Result<()> {
 mod tests {
     use std::collections::BTreeMap;
 
+    use glasshouse_model::page::LackingPackage;
     use glasshouse_model::{BackendInfo, RuntimeInfo, Verdict};
     use serde_json::Value;
 
     use super::super::gather::tests::record;
     use super::super::summary::Times;
     use super::*;
+    use crate::lacking::tests::request;
 
     const HOSTILE: &str = "</script></style><img src=x onerror=alert(1)>'\"&<!--";
 
@@ -262,6 +288,9 @@ mod tests {
             if let Some(error) = &mut record.error {
                 error.traceback = HOSTILE.to_owned();
             }
+            let packages = [(HOSTILE, HOSTILE), ("three", "0.160.0")];
+            let lacking = packages.map(|(package, version)| LackingPackage::whole(package, version));
+            record.requests.push(request(lacking.to_vec()));
             gathered.add(&record);
         }
         let summary = Summary {
@@ -279,6 +308,7 @@ mod tests {
             rate: None,
             wall: Times { mean: 1.0, p50: 1.0, p95: 1.0, p99: 1.0 },
             phases: BTreeMap::new(),
+            lacking: gathered.lacking.clone(),
             runtime: RuntimeInfo { name: HOSTILE.to_owned(), ..RuntimeInfo::default() },
             backend: BackendInfo { name: HOSTILE.to_owned(), layers: vec![HOSTILE.to_owned()], missing: vec![] },
         };
@@ -297,6 +327,13 @@ mod tests {
             assert_eq!(page.matches(tag).count(), count, "{tag}");
         }
         assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;"));
+    }
+
+    #[test]
+    fn what_the_mirror_lacks_comes_with_the_command_that_adds_it() {
+        let page = page();
+        assert!(page.contains("<td><code>three@0.160.0</code><td class=n>6"));
+        assert!(page.contains("All of these at once: <code>glasshouse images mirror add npm:three@0.160.0</code>"));
     }
 
     #[test]

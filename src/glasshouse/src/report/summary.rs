@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::gather::Gathered;
 use super::{SECONDS_NOTE, WORKERS_NOTE};
+use crate::lacking::LackingPackages;
 
 /// All figures of a run.
 #[derive(Clone, Debug, Serialize)]
@@ -40,6 +41,9 @@ pub(crate) struct Summary {
     pub(crate) wall: Times,
     /// Mean seconds of each stage.
     pub(crate) phases: BTreeMap<&'static str, f64>,
+    /// Packages that pages asked for and the mirror does not have, with the pages that did and the command that adds each.
+    #[serde(skip_serializing_if = "LackingPackages::is_empty")]
+    pub(crate) lacking: LackingPackages,
     /// What ran the jobs.
     pub(crate) runtime: RuntimeInfo,
     /// What confined them.
@@ -101,6 +105,7 @@ impl Summary {
                 p99: gathered.wall.percentile(0.99),
             },
             phases: phases(gathered),
+            lacking: gathered.lacking.clone(),
             runtime: gathered.runtime.clone(),
             backend: gathered.backend.clone(),
         })

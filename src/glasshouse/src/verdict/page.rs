@@ -127,7 +127,11 @@ fn errors(page: &PageEvidence<'_>) -> Option<(Verdict, Cause)> {
         .find(|request| request.by == Answerer::Nobody && NEEDED.contains(&request.kind.as_str()));
     Some(match missing {
         Some(request) => {
-            let message = format!("{said}; the policy gives no network: {}", plain(&request.url, SHOWN));
+            let url = plain(&request.url, SHOWN);
+            let message = match request.lacking.iter().find_map(|package| package.add.as_deref()) {
+                Some(add) => format!("{said}; the mirror has no answer to {url}; `{add}` adds it"),
+                None => format!("{said}; the policy gives no network: {url}"),
+            };
             (Verdict::Denied, Cause::new("network", message))
         }
         None => (Verdict::RuntimeError, Cause::new(error.kind.clone(), said)),
@@ -162,7 +166,7 @@ fn shows(page: &PageEvidence<'_>, kind: CaptureKind) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use glasshouse_model::page::{ConsoleLine, Request};
+    use glasshouse_model::page::{ConsoleLine, LackingPackage, Request};
 
     use super::*;
 
@@ -190,7 +194,8 @@ mod tests {
     }
 
     fn request(kind: &str, by: Answerer) -> Request {
-        Request { url: "https://x.example/a.js".into(), method: "GET".into(), kind: kind.into(), by, status: None }
+        let (url, method) = ("https://x.example/a.js".into(), "GET".into());
+        Request { url, method, kind: kind.into(), by, status: None, lacking: Vec::new() }
     }
 
     fn picture(blank: bool, problem: Option<&str>) -> Artifact {
@@ -249,6 +254,21 @@ mod tests {
         assert_eq!(judged(&page, &shown, &[]).0, Verdict::RuntimeError);
         page.requests.push(request("script", Answerer::Nobody));
         assert_eq!(judged(&page, &shown, &[]), (Verdict::Denied, "network".into()));
+        // A package is named with the command that adds it.
+        page.requests[1].lacking = vec![LackingPackage::whole("three", "0.160.0")];
+        let limits = Limits::default();
+        let evidence = PageEvidence {
+            report: &page,
+            wall: 3.0,
+            limits: &limits,
+            artifacts: &shown,
+            capture: &[],
+            actions: 0,
+            tolerate_errors: false,
+        };
+        let (verdict, cause) = judge_page(&evidence);
+        let message = cause.unwrap().message;
+        assert!(verdict == Verdict::Denied && message.contains("`glasshouse images mirror add npm:three@0.160.0`"));
         // Without an error nothing was kept from it that it needs.
         page.console.clear();
         assert_eq!(judged(&page, &shown, &[]).0, Verdict::Ok);

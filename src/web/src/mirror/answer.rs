@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::address::Address;
-use crate::answers::Body;
+use crate::answers::{Body, LackingPackage};
 
 /// What comes of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,16 +85,28 @@ impl Lacking {
     pub(super) fn address(address: &Address) -> Self {
         Self::Address(format!("{}/{}", address.host, address.path))
     }
+
+    /// The package, with the command that adds it if one does; `None` where the address tells of none.
+    pub fn package(&self) -> Option<LackingPackage> {
+        match self {
+            Self::Package { name, version } => Some(LackingPackage::whole(name, version)),
+            Self::LeftOut { name, version, path } => Some(LackingPackage::left_out(name, version, path)),
+            Self::Address(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Lacking {
     /// What is missing and the next step.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Package { name, version } => write!(
-                formatter,
-                "not mirrored: {name}@{version}; `glasshouse images mirror add npm:{name}@{version}` adds it"
-            ),
+            Self::Package { name, version } => {
+                write!(formatter, "not mirrored: {name}@{version}")?;
+                match LackingPackage::whole(name, version).add {
+                    Some(add) => write!(formatter, "; `{add}` adds it"),
+                    None => write!(formatter, ", which no package can be called"),
+                }
+            }
             Self::LeftOut { name, version, path } => write!(
                 formatter,
                 "not mirrored: {path} of {name}@{version}, which `keep` in the mirror's lock leaves out"

@@ -19,7 +19,7 @@ use glasshouse_images::mirror::Library;
 
 pub use answer::{Answer, Lacking, Origin, Outcome};
 
-use crate::answers::{Answerer, Answers, Asked};
+use crate::answers::{Answerer, Answers, Asked, LackingPackage};
 use address::Address;
 use files::Files;
 use tables::{Service, Tables};
@@ -99,8 +99,18 @@ impl Answers for Mirror {
             Origin::Package { .. } | Origin::Generated | Origin::Redirect | Origin::Absent => Answerer::Mirror,
         };
         let headers = answer.headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Some(crate::Answer { status: answer.status, headers, body: answer.body, by })
+        let lacking = packages(&answer.lacking);
+        Some(crate::Answer { status: answer.status, headers, body: answer.body, by, lacking })
     }
+
+    fn lacking(&self, asked: &Asked<'_>) -> Vec<LackingPackage> {
+        packages(&Self::lacking(self, asked.url))
+    }
+}
+
+/// Those that are packages, as records name them.
+fn packages(lacking: &[Lacking]) -> Vec<LackingPackage> {
+    lacking.iter().filter_map(Lacking::package).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::events::{AboutRequest, AboutUrl, Attached, Paused, PausedRequest, parse};
 use super::{Halt, PROMPT, Page};
-use crate::answers::{Answer, Answerer, Answers, Asked, NoAnswers, OwnFiles};
+use crate::answers::{Answer, Answerer, Answers, Asked, LackingPackage, NoAnswers, OwnFiles};
 use crate::job::PageJob;
 use crate::report::{Refused, Request};
 
@@ -122,13 +122,20 @@ impl Traffic {
         Some(answer)
     }
 
-    fn list(&mut self, paused: &Paused, by: Answerer, status: Option<u16>) {
+    /// The packages that a request is for which nobody answers.
+    fn lacking(&self, paused: &Paused) -> Vec<LackingPackage> {
+        let PausedRequest { url, method } = &paused.request;
+        self.answers.lacking(&Asked { url, method, kind: &paused.resource_type })
+    }
+
+    fn list(&mut self, paused: &Paused, by: Answerer, status: Option<u16>, lacking: Vec<LackingPackage>) {
         self.listed.push(Request {
             url: cut(&paused.request.url, URL_KEPT).to_owned(),
             method: paused.request.method.clone(),
             kind: paused.resource_type.to_lowercase(),
             by,
             status,
+            lacking,
         });
     }
 }
@@ -171,12 +178,13 @@ impl Page {
         match self.traffic.answer(&paused) {
             Some(answer) => {
                 self.fulfil(session, &paused.request_id, &answer)?;
-                self.traffic.list(&paused, answer.by, Some(answer.status));
+                self.traffic.list(&paused, answer.by, Some(answer.status), answer.lacking);
             }
             None => {
                 let params = json!({ "requestId": paused.request_id, "errorReason": failure(url) }).to_string();
                 self.tell(session, "Fetch.failRequest", &params)?;
-                self.traffic.list(&paused, Answerer::Nobody, None);
+                let lacking = self.traffic.lacking(&paused);
+                self.traffic.list(&paused, Answerer::Nobody, None, lacking);
             }
         }
         Ok(())

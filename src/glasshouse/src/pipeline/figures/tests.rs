@@ -146,7 +146,7 @@ fn a_window_is_a_shot_and_what_it_lacked_is_told() {
         report.shots =
             vec![Picture { name, format, bytes, width: 1, height: 1, cut_from: None, at: 0.0, wanted: None }];
         let (url, method, kind) = ("https://tiles.example/1.png".to_owned(), "GET".to_owned(), "image".to_owned());
-        report.requests = vec![Request { url, method, kind, by: Answerer::Nobody, status: None }];
+        report.requests = vec![Request { url, method, kind, by: Answerer::Nobody, status: None, lacking: Vec::new() }];
         Ok(report)
     };
     let (result, artifacts, given) = shown(page(PictureOf::Window, PageFormat::Png, Vec::new()), render);
@@ -190,7 +190,7 @@ fn the_browsers_own_error_page_is_no_picture() {
         let mut report = report(Ending::Complete, &["png cG5n"]);
         report.url = "https://elsewhere.example/".to_owned();
         let (url, method, kind) = (report.url.clone(), "GET".to_owned(), "document".to_owned());
-        report.requests = vec![Request { url, method, kind, by: Answerer::Nobody, status: None }];
+        report.requests = vec![Request { url, method, kind, by: Answerer::Nobody, status: None, lacking: Vec::new() }];
         Ok(report)
     };
     let (result, artifacts, given) = shown(page(PictureOf::Result, PageFormat::Png, Vec::new()), render);
