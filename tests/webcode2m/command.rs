@@ -10,6 +10,8 @@ use arrow_schema::{DataType, Field};
 use parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 
+use super::tiny_clip::Tiny;
+
 /// Runs `glasshouse score webcode2m`.
 pub(crate) fn score(input: &Path, out: Option<&Path>, arguments: &[String]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
@@ -148,4 +150,35 @@ fn a_file_of_scores_is_gone_on_with() {
     assert_eq!(other.status.code(), Some(3));
     assert!(text(&other.stderr).contains("--fresh"), "{}", text(&other.stderr));
     assert_eq!(fs::read_to_string(&out).unwrap(), whole);
+}
+
+#[test]
+fn given_screenshots_get_clip_and_models_are_told_apart() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name);
+    GOOD.iter().for_each(|pair| folder_of(&at("results"), *pair));
+    for (index, (id, ..)) in GOOD.iter().enumerate() {
+        for (file, shift) in [("answer.png", 0), ("prediction.png", index)] {
+            let pixel = |x: u32, y: u32| image::Rgb([(x * 3) as u8, (y * 5 + shift as u32 * 60) as u8, 40]);
+            image::RgbImage::from_fn(150, 90, pixel).save(at("results").join(id).join(file)).unwrap();
+        }
+    }
+    Tiny::default().write(&at("model"));
+    Tiny { seed: 5, ..Tiny::default() }.write(&at("other"));
+    let out = at("scores.jsonl");
+    let with = |model: &str| quietly(&at("results"), &out, &["--clip", at(model).to_str().unwrap()]);
+    let said = with("model");
+    assert_eq!(said.status.code(), Some(0), "{}", text(&said.stderr));
+    assert!(text(&said.stderr).contains("the published evaluation takes ViT-B/32"), "{}", text(&said.stderr));
+    let clips: Vec<f64> = lines(&out).iter().map(|line| line["scores"]["clip"].as_f64().unwrap()).collect();
+    assert!((clips[0] - 1.0).abs() < 1e-6 && clips[1] < 0.999 && clips[2] < 0.999, "{clips:?}");
+    let line = &lines(&out)[0];
+    assert!(line["model"].as_str().unwrap().contains("3 layers 48 wide"), "{line}");
+    assert!(line["absent"]["visual_clip"].is_string() && line["scores"].get("visual").is_none(), "{line}");
+    let other = with("other");
+    assert_eq!(other.status.code(), Some(3), "{}", text(&other.stderr));
+    assert!(text(&other.stderr).contains("computed otherwise"), "{}", text(&other.stderr));
+    let none = quietly(&at("results"), &at("none.jsonl"), &["--clip", at("results").to_str().unwrap()]);
+    assert_eq!(none.status.code(), Some(3));
+    assert!(text(&none.stderr).contains("there are no weights in it"), "{}", text(&none.stderr));
 }

@@ -1,4 +1,4 @@
-"""The whole of WebCode2M's evaluation but CLIP, with Playwright: oracle.py SOCKET BROWSER FOLDER FAST
+"""The whole of WebCode2M's evaluation, with Playwright: oracle.py SOCKET BROWSER FOLDER FAST [CLIP]
 
 Reads pairs as lines {"id", "reference", "candidate"}, writes for each a line {"id", "scores" or "error", "seconds",
 "pictures"}. Pages are rendered as html2screenshot.py does it (sections 3.1 and 6.2 of the project's reference). Every
@@ -6,7 +6,7 @@ request is answered by what listens at SOCKET, which gives the answers that our 
 
 FAST is "1" to agree with: one browser for all, a page's pictures and blocks taken once for all pairs. With "0", to be
 measured, each picture has a browser of its own, as published; the published evaluation starts Python anew for most of
-them as well, which is not done here.
+them as well, which is not done here. CLIP is the folder of a model; without it the parts that need one are left out.
 """
 
 import base64
@@ -19,6 +19,7 @@ import sys
 import time
 import warnings
 
+import clip_model
 import html_tree
 import pictures
 import visual
@@ -113,8 +114,8 @@ def wait_for_images(page):
 class Evaluation:
     """The scores of pairs."""
 
-    def __init__(self, studio):
-        self.studio = studio
+    def __init__(self, studio, clip):
+        self.studio, self.clip = studio, clip
         self.kept = {}
 
     def blocks(self, page, original):
@@ -135,10 +136,22 @@ class Evaluation:
         compared = visual.scores(*sides)
         parts = [compared.get(part, 0.0) for part in ("size", "text", "position", "colour")]
         names = ("visual_block", "visual_text", "visual_position", "visual_colour")
+        of_clip = self.clip_scores(found, wanted, sides[1]["blocks"], compared, sum(parts)) if self.clip else {}
         return {
             "tree_bleu": recall, "bleu": bleu, "rouge": rouge, "mse": mse, "ssim": ssim,
-            "visual_without_clip": 0.2 * sum(parts), **dict(zip(names, parts)),
+            "visual_without_clip": 0.2 * sum(parts), **dict(zip(names, parts)), **of_clip,
         }
+
+    def clip_scores(self, found, wanted, wanted_blocks, compared, parts):
+        """The prediction's blocks are covered as they were joined, the reference's as they were found."""
+        with Image.open(found) as one, Image.open(wanted) as other:
+            whole = clip_model.likeness(self.clip, one, other)
+        if "candidate" not in compared:
+            return {"clip": whole, "visual_clip": 0.0, "visual": 0.0}
+        sides = ((found, compared["candidate"]), (wanted, wanted_blocks))
+        squares = [pictures.square(path, [block["bbox"] for block in blocks]) for path, blocks in sides]
+        covered = clip_model.likeness(self.clip, *squares)
+        return {"clip": whole, "visual_clip": covered, "visual": 0.2 * (parts + covered)}
 
 
 def newlines(text):
@@ -147,10 +160,10 @@ def newlines(text):
 
 
 def main():
-    path, program, folder, fast = sys.argv[1:]
+    path, program, folder, fast, *clip = sys.argv[1:]
     warnings.simplefilter("ignore")
     studio = Studio(Answers(path), program, folder, fast == "1")
-    evaluation = Evaluation(studio)
+    evaluation = Evaluation(studio, clip[0] if clip else None)
     for line in sys.stdin:
         pair = json.loads(line)
         said = {"id": pair["id"]}

@@ -22,11 +22,11 @@ pub(crate) struct Oracle {
 }
 
 impl Oracle {
-    /// Starts an oracle, one that takes every short cut or one to be measured; says why and returns None where it
-    /// cannot run here.
-    pub(crate) fn start(fast: bool) -> Option<Oracle> {
+    /// Starts an oracle, one that takes every short cut or one to be measured, with the CLIP model in a folder if there
+    /// is one; says why and returns None where it cannot run here.
+    pub(crate) fn start(fast: bool, clip: Option<&Path>) -> Option<Oracle> {
         match environment() {
-            Ok((python, folders)) => Some(Self::run(&python, &folders, fast)),
+            Ok((python, folders)) => Some(Self::run(&python, &folders, fast, clip)),
             Err(why) if env::var("GLASSHOUSE_ORACLE").is_ok_and(|value| value == "required") => panic!("{why}"),
             Err(why) => {
                 eprintln!("NOT RUN: the comparison with Python: {why}");
@@ -35,7 +35,7 @@ impl Oracle {
         }
     }
 
-    fn run(python: &Path, folders: &[PathBuf], fast: bool) -> Oracle {
+    fn run(python: &Path, folders: &[PathBuf], fast: bool, clip: Option<&Path>) -> Oracle {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("answers");
         answers::serve(&socket, Arc::new(common::mirror()));
@@ -46,6 +46,7 @@ impl Oracle {
             .args([&socket, &common::browser()])
             .arg(folder.path())
             .arg(if fast.is_empty() { "0" } else { fast })
+            .args(clip)
             .env("PYTHONPATH", env::join_paths(folders).unwrap())
             .env("PYTHONHASHSEED", "0")
             .env("PYTHONDONTWRITEBYTECODE", "1")

@@ -86,9 +86,6 @@ pub enum ScoreError {
     /// An inline style has a colour at which the published evaluation fails.
     #[error("the published evaluation fails at the inline style {0:?}")]
     BadColour(String),
-    /// The model that compares pictures failed.
-    #[error("the embedding model failed: {0}")]
-    Embedding(String),
     /// The renderer gave no picture.
     #[error("the {side} could not be rendered: {why}")]
     Render {

@@ -55,10 +55,20 @@ impl Renderer for Failing {
 struct Means;
 
 impl Embedding for Means {
-    fn embed(&self, picture: &Picture) -> Result<Vec<f32>, String> {
-        let mean =
-            |channel| picture.bytes().iter().skip(channel).step_by(3).map(|&value| f32::from(value)).sum::<f32>();
-        Ok((0..3).map(mean).collect())
+    fn embed(&self, pictures: &[&Picture]) -> Result<Vec<Vec<f32>>, String> {
+        let mean = |picture: &Picture, channel| {
+            picture.bytes().iter().skip(channel).step_by(3).map(|&value| f32::from(value)).sum::<f32>()
+        };
+        Ok(pictures.iter().map(|picture| (0..3).map(|channel| mean(picture, channel)).collect()).collect())
+    }
+}
+
+/// Gives what a model with broken weights would.
+struct Ill(fn(usize) -> Result<Vec<Vec<f32>>, String>);
+
+impl Embedding for Ill {
+    fn embed(&self, pictures: &[&Picture]) -> Result<Vec<Vec<f32>>, String> {
+        (self.0)(pictures.len())
     }
 }
 
@@ -129,6 +139,23 @@ fn a_fault_of_the_renderer_never_counts_against_a_page() {
         }
         let mut enough = Failing { pictures: 6 };
         assert!(evaluate(PAGE, OTHER, &mut Setup { mode, renderer: Some(&mut enough), ..Setup::default() }).is_ok());
+    }
+}
+
+#[test]
+fn a_model_that_fails_never_counts_against_a_page() {
+    let ills: [fn(usize) -> Result<Vec<Vec<f32>>, String>; 5] = [
+        |_| Err("no memory".to_owned()),
+        |_| Ok(Vec::new()),
+        |count| Ok(vec![vec![f32::NAN; 4]; count]),
+        |count| Ok(vec![vec![0.0; 4]; count]),
+        |count| Ok((0..count).map(|at| vec![1.0; 1 + at]).collect()),
+    ];
+    for (which, ill) in ills.into_iter().enumerate() {
+        let mut painter = Painter { renders: 0 };
+        let mut setup = Setup { renderer: Some(&mut painter), model: Some(&Ill(ill)), ..Setup::default() };
+        let error = evaluate(PAGE, OTHER, &mut setup).unwrap_err();
+        assert!(matches!(&error, ScoreError::Fault(why) if why.contains("the embedding model")), "{which}: {error}");
     }
 }
 

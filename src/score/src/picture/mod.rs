@@ -4,11 +4,13 @@ mod inpaint;
 mod pillow;
 mod resize;
 mod structure;
+mod view;
 
 pub use inpaint::inpaint;
-pub use pillow::pillow_lanczos;
+pub use pillow::{Filter, Part, pillow_resize, pillow_resize_part};
 pub use resize::lanczos4;
 pub use structure::ssim;
+pub use view::clip_view;
 
 use crate::ScoreError;
 

@@ -2,25 +2,33 @@
 
 use super::visual::Block;
 use crate::ScoreError;
-use crate::picture::{Picture, inpaint, pillow_lanczos};
+use crate::picture::{Filter, Picture, inpaint, pillow_resize};
 
-/// A model that turns a picture into a vector (the published evaluation takes CLIP ViT-B/32). Scaling and cutting
-/// the picture to what the model takes is its own affair, CLIP's `preprocess`.
+/// A model that turns pictures into vectors (the published evaluation takes CLIP ViT-B/32). Scaling and cutting
+/// pictures to what the model takes is its own affair, CLIP's `preprocess`
+/// ([`clip_view`](crate::picture::clip_view) is the part of it that needs no model).
 pub trait Embedding {
-    /// The vector of `picture`, not normalised.
+    /// One vector for each picture, in their order, not normalised, all of one length.
     ///
     /// # Errors
     /// Why the model gives none.
-    fn embed(&self, picture: &Picture) -> Result<Vec<f32>, String>;
+    fn embed(&self, pictures: &[&Picture]) -> Result<Vec<Vec<f32>>, String>;
 }
 
-/// How alike the model finds two whole screenshots: the cosine of their vectors (the "CLIP" of the published tables).
+/// How alike the model finds the two pictures of each pair: the cosine of their vectors. All are shown to it in one
+/// batch. Of whole screenshots this is the "CLIP" of the published tables.
 ///
 /// # Errors
-/// [`ScoreError::Embedding`] where the model fails.
-pub fn clip_similarity(model: &dyn Embedding, one: &Picture, other: &Picture) -> Result<f64, ScoreError> {
-    let vector = |picture| model.embed(picture).map_err(ScoreError::Embedding);
-    cosine(&vector(one)?, &vector(other)?)
+/// [`ScoreError::Fault`] where the model fails: that says nothing about the pictures.
+pub fn clip_similarities(model: &dyn Embedding, pairs: &[[&Picture; 2]]) -> Result<Vec<f64>, ScoreError> {
+    let pictures: Vec<&Picture> = pairs.iter().flatten().copied().collect();
+    let failed = |why: &str| ScoreError::Fault(format!("the embedding model: {why}"));
+    let vectors = model.embed(&pictures).map_err(|why| failed(&why))?;
+    if vectors.len() != pictures.len() {
+        return Err(failed(&format!("{} vectors for {} pictures", vectors.len(), pictures.len())));
+    }
+    let alike = vectors.chunks_exact(2).map(|pair| cosine(&pair[0], &pair[1]));
+    alike.collect::<Option<_>>().ok_or_else(|| failed("its vectors cannot be compared: they are not numbers, or all 0"))
 }
 
 /// The screenshot with its blocks painted over, as a square of its shorter side: what the visual score's CLIP part is
@@ -42,14 +50,13 @@ pub fn masked(screenshot: &Picture, blocks: &[Block]) -> Result<Picture, ScoreEr
     }
     let painted = inpaint(screenshot, |x, y| covered[y * width + x]);
     let side = width.min(height);
-    pillow_lanczos(&painted, side, side)
+    pillow_resize(&painted, (side, side), Filter::Lanczos)
 }
 
-fn cosine(one: &[f32], other: &[f32]) -> Result<f64, ScoreError> {
+/// `None` where there is none.
+fn cosine(one: &[f32], other: &[f32]) -> Option<f64> {
     let length = |vector: &[f32]| vector.iter().map(|value| value * value).sum::<f32>().sqrt();
     let (a, b) = (length(one), length(other));
-    if one.len() != other.len() || !(a > 0.0 && b > 0.0) {
-        return Err(ScoreError::Embedding("the vectors cannot be compared".to_owned()));
-    }
-    Ok(one.iter().zip(other).map(|(x, y)| f64::from((x / a) * (y / b))).sum())
+    let fit = one.len() == other.len() && a > 0.0 && b > 0.0 && a.is_finite() && b.is_finite();
+    fit.then(|| one.iter().zip(other).map(|(x, y)| f64::from((x / a) * (y / b))).sum())
 }

@@ -1,6 +1,6 @@
 //! A whole pair: both pages, their renders, and every part of the score.
 
-use super::clip::{Embedding, clip_similarity, masked};
+use super::clip::{Embedding, clip_similarities, masked};
 use super::pixels::{PixelScores, pixel_scores};
 use super::prepare::{prepare, universal_newlines};
 use super::tree_bleu::{TreeScores, tree_scores};
@@ -60,8 +60,8 @@ pub struct Scores {
     pub visual: Option<Result<Visual, ScoreError>>,
     /// The visual score's CLIP part: of the screenshots without their texts.
     pub visual_clip: Option<Result<f64, ScoreError>>,
-    /// CLIP of the whole screenshots.
-    pub clip: Option<Result<f64, ScoreError>>,
+    /// CLIP of the whole screenshots, -1 to 1.
+    pub clip: Option<f64>,
 }
 
 impl Scores {
@@ -71,7 +71,6 @@ impl Scores {
             self.words.as_ref().err(),
             self.tree.as_ref().err(),
             failure(&self.pixels),
-            failure(&self.clip),
             failure(&self.visual),
             failure(&self.visual_clip),
         ];
@@ -94,7 +93,7 @@ fn failure<T>(part: &Option<Result<T, ScoreError>>) -> Option<&ScoreError> {
 ///
 /// # Errors
 /// Those of [`prepare`]: the published evaluation does not score a prediction that cannot be prepared. And
-/// [`ScoreError::Fault`] where the renderer failed through no fault of the pages.
+/// [`ScoreError::Fault`] where the renderer or the model failed through no fault of the pages.
 pub fn evaluate(reference: &str, candidate: &str, setup: &mut Setup<'_>) -> Result<Scores, ScoreError> {
     let (mode, dialect) = (setup.mode, setup.dialect);
     let candidate = prepare(candidate, dialect, mode)?;
@@ -121,7 +120,7 @@ pub fn evaluate(reference: &str, candidate: &str, setup: &mut Setup<'_>) -> Resu
     Ok(scores)
 }
 
-/// Fills in the parts that need pictures. An error is a fault of the renderer's.
+/// Fills in the parts that need pictures. An error is a fault of the renderer's or the model's.
 fn look(
     scores: &mut Scores,
     camera: &mut Camera<'_>,
@@ -142,29 +141,39 @@ fn look(
         }
     };
     scores.pixels = Some(pixel_scores(&of_reference, &of_candidate, camera.mode));
-    scores.clip = model.map(|model| clip_similarity(model, &of_candidate, &of_reference));
     let blocks = camera
         .blocks(candidate, &of_candidate, Side::Candidate)
         .and_then(|found| Ok((found, camera.blocks(reference, &of_reference, Side::Reference)?)));
-    let (found, wanted) = match blocks {
-        Ok(blocks) => blocks,
-        Err(error) => {
-            scores.visual = Some(Err(of_the_pages(error)?));
-            return Ok(());
+    let mut covered = None;
+    match blocks {
+        Err(error) => scores.visual = Some(Err(of_the_pages(error)?)),
+        Ok((found, wanted)) => {
+            // As published, the reference's blocks are covered as they were found, the candidate's as they were joined.
+            let apart = [found.clone(), wanted.clone()].map(Result::unwrap_or_default);
+            let visual = compare(found, wanted);
+            if let (Some(_), Visual::NoPairs(matching) | Visual::Matched(_, matching)) = (model, &visual) {
+                let blocks = match camera.mode {
+                    Mode::Compat => &matching.candidate,
+                    Mode::Fixed => &apart[0],
+                };
+                let one = masked(&of_candidate, blocks);
+                covered = Some(one.and_then(|one| Ok([one, masked(&of_reference, &apart[1])?])));
+            }
+            scores.visual = Some(Ok(visual));
         }
-    };
-    // As published, the reference's blocks are covered as they were found, the candidate's as they were joined.
-    let apart = [found.clone(), wanted.clone()].map(Result::unwrap_or_default);
-    let visual = compare(found, wanted);
-    if let (Some(model), Visual::NoPairs(matching) | Visual::Matched(_, matching)) = (model, &visual) {
-        let covered = match camera.mode {
-            Mode::Compat => &matching.candidate,
-            Mode::Fixed => &apart[0],
-        };
-        let both = masked(&of_candidate, covered).and_then(|one| Ok((one, masked(&of_reference, &apart[1])?)));
-        scores.visual_clip = Some(both.and_then(|(one, other)| clip_similarity(model, &one, &other)));
     }
-    scores.visual = Some(Ok(visual));
+    let Some(model) = model else { return Ok(()) };
+    let mut pairs = vec![[&of_candidate, &of_reference]];
+    match &covered {
+        Some(Ok([one, other])) => pairs.push([one, other]),
+        Some(Err(error)) => scores.visual_clip = Some(Err(error.clone())),
+        None => {}
+    }
+    let alike = clip_similarities(model, &pairs)?;
+    scores.clip = alike.first().copied();
+    if let Some(alike) = alike.get(1) {
+        scores.visual_clip = Some(Ok(*alike));
+    }
     Ok(())
 }
 

@@ -8,7 +8,7 @@ mod tree_bleu;
 pub mod visual;
 mod words;
 
-pub use clip::{Embedding, clip_similarity, masked};
+pub use clip::{Embedding, clip_similarities, masked};
 pub use evaluate::{NoPicture, Renderer, Scores, Setup, evaluate};
 pub use pixels::{PixelScores, pixel_scores};
 pub use prepare::{MOST_REPEATS, prepare, universal_newlines};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use glasshouse_score::Mode;
-use glasshouse_score::picture::{Picture, lanczos4};
+use glasshouse_score::picture::{Filter, Part, Picture, clip_view, lanczos4, pillow_resize, pillow_resize_part};
 use glasshouse_score::pixels::{Tolerance, compare};
 use glasshouse_score::webcode2m::visual::Block;
 use glasshouse_score::webcode2m::{masked, pixel_scores};
@@ -98,6 +98,57 @@ fn what_clip_is_shown_is_the_same() {
         let theirs = oracle.ask(&json!({"ask": "masked", "picture": file, "boxes": boxes})).unwrap();
         let ours = raw(&masked(&picture, &blocks).unwrap());
         assert!(ours == theirs["square"], "round {round}: {width} x {height}, {boxes:?}");
+    }
+}
+
+/// Sizes and sides: smaller, larger, as large already, hardly larger, very long, a single row; halves to round.
+const VIEWS: [((usize, usize), usize); 12] = [
+    ((90, 70), 32),
+    ((70, 90), 32),
+    ((20, 13), 32),
+    ((32, 32), 32),
+    ((32, 77), 32),
+    ((77, 32), 32),
+    ((33, 32), 32),
+    ((40, 1500), 24),
+    ((900, 7), 16),
+    ((1, 5), 8),
+    ((301, 200), 224),
+    ((640, 360), 224),
+];
+
+#[test]
+fn clips_view_of_a_picture_is_pillows() {
+    let Some(mut oracle) = Oracle::start() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("picture.png");
+    let mut dice = Dice(13);
+    for round in 0..VIEWS.len() * 4 {
+        let ((width, height), side) = VIEWS[round % VIEWS.len()];
+        let picture = if round % 3 == 0 { noise(width, height, &mut dice) } else { page(width, height, &mut dice) };
+        write(&picture, &file);
+        let theirs = oracle.ask(&json!({"ask": "clip_view", "picture": file, "side": side})).unwrap();
+        assert!(raw(&clip_view(&picture, side).unwrap()) == theirs, "round {round}: {width} x {height} to {side}");
+    }
+    assert!(clip_view(&noise(3, 3, &mut dice), 0).is_err());
+}
+
+#[test]
+fn a_part_is_what_the_whole_has_there() {
+    let mut dice = Dice(14);
+    for filter in [Filter::Lanczos, Filter::Bicubic] {
+        for size in [(31, 47), (60, 40), (150, 9)] {
+            let picture = noise(60, 40, &mut dice);
+            let whole = pillow_resize(&picture, size, filter).unwrap();
+            let (left, top) = (dice.below(size.0), dice.below(size.1));
+            let part = Part { left, top, width: 1 + dice.below(size.0 - left), height: 1 + dice.below(size.1 - top) };
+            let own = pillow_resize_part(&picture, size, part, filter).unwrap();
+            let row = |y| &whole.row(part.top + y)[part.left * 3..(part.left + part.width) * 3];
+            let wanted: Vec<u8> = (0..part.height).flat_map(row).copied().collect();
+            assert!(own.bytes() == wanted, "{filter:?} {size:?} {part:?}");
+            let outside = Part { left: size.0, ..part };
+            assert!(pillow_resize_part(&picture, size, outside, filter).is_err());
+        }
     }
 }
 

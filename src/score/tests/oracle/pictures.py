@@ -47,8 +47,8 @@ def scores(candidate, reference):
     return [mse(first, second), ssim(first, second)]
 
 
-def masked(path, boxes):
-    """The screenshot without its texts, as a square of its shorter side."""
+def _without_texts(path, boxes):
+    """The screenshot without its texts, and that as a square of its shorter side."""
     with Image.open(path) as opened:
         picture = cv2.cvtColor(numpy.array(opened), cv2.COLOR_RGB2BGR)
     height, width = picture.shape[:2]
@@ -58,10 +58,19 @@ def masked(path, boxes):
         mask[y : y + h, x : x + w] = 255
     painted = cv2.inpaint(picture, mask, 3, cv2.INPAINT_TELEA)
     side = min(width, height)
-    square = Image.fromarray(cv2.cvtColor(painted, cv2.COLOR_BGR2RGB)).resize((side, side), Image.LANCZOS)
+    return painted, Image.fromarray(cv2.cvtColor(painted, cv2.COLOR_BGR2RGB)).resize((side, side), Image.LANCZOS)
+
+
+def square(path, boxes):
+    return _without_texts(path, boxes)[1]
+
+
+def masked(path, boxes):
+    painted, shown = _without_texts(path, boxes)
+    side = shown.size[0]
     return {
         "painted": _raw(painted),
-        "square": {"width": side, "height": side, "rgb": base64.b64encode(square.tobytes()).decode()},
+        "square": {"width": side, "height": side, "rgb": base64.b64encode(shown.tobytes()).decode()},
     }
 
 

@@ -5,6 +5,7 @@ import sys
 import time
 import warnings
 
+import clip_model
 import html_tree
 import pictures
 import visual
@@ -22,6 +23,9 @@ ANSWERS = {
     "resize": lambda q: pictures.resize(q["picture"], q["size"]),
     "different": lambda q: pictures.different(q["one"], q["other"], q["threshold"], q["smoothing"]),
     "masked": lambda q: pictures.masked(q["picture"], q["boxes"]),
+    "clip_view": lambda q: clip_model.clip_view(q["picture"], q["side"]),
+    "clip_numbers": lambda q: clip_model.clip_numbers(q["picture"], q["side"]),
+    "clip_vector": lambda q: clip_model.clip_vector(q["folder"], q["picture"]),
     "colouring": lambda q: visual.colouring(q["text"], q["offset"]),
     "blocks": lambda q: visual.blocks(q["page"], q["original"], q["first"], q["second"]),
     "visual": lambda q: visual.scores(q["candidate"], q["reference"]),

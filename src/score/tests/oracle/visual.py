@@ -288,7 +288,7 @@ def compare(candidate, reference):
     unmatched = sum(_area(b) for i, b in enumerate(one) if i not in matched_one)
     unmatched += sum(_area(b) for j, b in enumerate(two) if j not in matched_two)
     if not found:
-        return {"none": "no matches"}
+        return {"none": "no matches", "candidate": _plain(one)}
     areas = [_area(one[i]) + _area(two[j]) for i, j, _ in found]
     centres = [(_centre(one[i]), _centre(two[j])) for i, j, _ in found]
     return {

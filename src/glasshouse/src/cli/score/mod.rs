@@ -1,6 +1,7 @@
 //! `glasshouse score`: numbers that compare pages or captures with a reference.
 
 mod camera;
+mod clip;
 mod decode;
 mod pairs;
 mod parts;
@@ -43,11 +44,12 @@ pub enum Benchmark {
 #[command(after_help = "Examples:\n  \
     glasshouse score webcode2m results/gpt-4o_short\n  \
     glasshouse score webcode2m results/gpt-4o_short -o scores.jsonl --published outdir/gpt-4o_short\n  \
-    glasshouse score webcode2m rows.parquet -o scores.jsonl --mode fixed\n\n\
+    glasshouse score webcode2m rows.parquet -o scores.jsonl --mode fixed\n  \
+    glasshouse score webcode2m rows.parquet --clip models/clip-vit-base-patch32\n\n\
     INPUT holds a folder for each pair, with answer.html and prediction.html as the model wrote it; or is a dataset\n\
     (JSONL, also .gz or .zst, Parquet, WebDataset tar) of rows with `code` and `reference.html`. Both pages are rendered\n\
-    behind glass, as the published evaluation renders them; nothing is loaded from the network. CLIP needs a model and\n\
-    is reported as absent.\n\n\
+    behind glass, as the published evaluation renders them; nothing is loaded from the network. CLIP needs a model, for\n\
+    which --clip names a folder; without one it is reported as absent.\n\n\
     With -o the same command again goes on where it stopped.\n\
     Exit codes: 0 every pair was scored, 1 some were not, 3 there is nothing to score, 4 this host cannot, 130 stopped.")]
 pub struct Webcode2mArgs {
@@ -69,10 +71,14 @@ pub struct Webcode2mArgs {
     /// Whose HTML parser: Python 3.11.7's under this Beautiful Soup. The papers ran 4.12 to 4.14.
     #[arg(long, value_enum, default_value_t = DialectArg::Soup415, env = "GLASSHOUSE_SCORE_DIALECT")]
     pub dialect: DialectArg,
-    /// Start no browser: only what the pages' texts tell, and MSE and SSIM of screenshots that lie in INPUT.
+    /// Compute the CLIP parts with the model in this folder: config.json and model.safetensors as Hugging Face has them, or
+    /// one safetensors file with OpenAI's names. The published evaluation takes ViT-B/32.
+    #[arg(long, value_name = "DIR", env = "GLASSHOUSE_CLIP")]
+    pub clip: Option<PathBuf>,
+    /// Start no browser: only what the pages' texts tell, and MSE, SSIM and CLIP of screenshots that lie in INPUT.
     #[arg(long, value_parser = FalseyValueParser::new(), env = "GLASSHOUSE_NO_RENDER")]
     pub no_render: bool,
-    /// Start no browser, and take answer.png and prediction.png from the folders of this one for MSE and SSIM.
+    /// Start no browser, and take answer.png and prediction.png from the folders of this one for MSE, SSIM and CLIP.
     #[arg(long, value_name = "DIR", env = "GLASSHOUSE_SCREENSHOTS")]
     pub screenshots: Option<PathBuf>,
     /// Pairs scored at one time, each with a browser [default: the number of processors]

@@ -26,7 +26,7 @@ const TEXTS: usize = 3;
 
 pub(super) const NO_PICTURES: &str = "needs pictures of the pages, which --no-render leaves out";
 pub(super) const NO_SHOTS: &str = "needs answer.png and prediction.png";
-pub(super) const NO_MODEL: &str = "needs a CLIP model, which this command has none of yet";
+pub(super) const NO_MODEL: &str = "needs a CLIP model: --clip DIR names the folder of one";
 
 /// What is known of each part.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +44,14 @@ pub(super) enum Missing {
     Absent(String),
     /// The evaluation fails at it.
     Failed(String),
+}
+
+/// What given pictures of both pages tell.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    pub(super) pixels: Result<PixelScores, ScoreError>,
+    /// Absent without a model.
+    pub(super) clip: Option<f64>,
 }
 
 impl Missing {
@@ -73,18 +81,17 @@ impl Parts {
         }
     }
 
-    /// The parts of scores that were computed without renders, with MSE and SSIM of given pictures.
-    pub(super) fn unrendered(
-        scores: Result<Scores, ScoreError>,
-        pixels: Option<Result<PixelScores, ScoreError>>,
-    ) -> Parts {
-        let pixels = part(pixels, NO_SHOTS);
+    /// The parts of scores that were computed without renders, with what given pictures of the whole pages tell.
+    pub(super) fn unrendered(scores: Result<Scores, ScoreError>, given: Option<Given>) -> Parts {
+        let clip = given.as_ref().and_then(|given| given.clip);
+        let pixels = part(given.map(|given| given.pixels), NO_SHOTS);
         match scores {
-            Ok(scores) => Self::of_scores(scores, pixels),
+            Ok(scores) => Self::of_scores(Scores { clip, ..scores }, pixels),
             Err(error) => {
                 let mut values = vec![Err(failed(error)); TEXTS];
                 values.extend([pixels.clone().map(|pixels| pixels.mse), pixels.map(|pixels| pixels.ssim)]);
-                values.resize(PARTS.len(), Err(Missing::absent(NO_PICTURES)));
+                values.resize(PARTS.len() - 1, Err(Missing::absent(NO_PICTURES)));
+                values.push(clip.ok_or_else(|| Missing::absent(NO_PICTURES)));
                 Self::of(values)
             }
         }
@@ -107,10 +114,10 @@ impl Parts {
             (Ok(_), None) => Err(Missing::absent(NO_MODEL)),
             (Err(missing), _) => Err(missing.clone()),
         };
-        let clip = match &visual {
-            Err(missing) if scores.clip.is_none() => Err(missing.clone()),
-            _ => part(scores.clip, NO_MODEL),
-        };
+        let clip = scores.clip.ok_or_else(|| match &visual {
+            Err(missing) => missing.clone(),
+            Ok(_) => Missing::absent(NO_MODEL),
+        });
         Self::of(vec![
             tree.map(|tree| tree.recall),
             words.clone().map(|words| words.bleu),
@@ -188,6 +195,20 @@ mod tests {
             assert_eq!(Parts::read(&serde_json::from_str(&text).unwrap()), Some(parts), "{text}");
         }
         assert_eq!(Parts::read(&json!({"id": "x", "error": "no such file"})), None);
+    }
+
+    #[test]
+    fn given_pictures_tell_clip_whatever_the_texts_are() {
+        let given = Given { pixels: Ok(PixelScores { mse: 0.5, ssim: 0.25 }), clip: Some(0.75) };
+        for candidate in ["<html><body><p>one</p></body></html>", "<![x]>"] {
+            let scores = evaluate("<html><body><p>one two</p></body></html>", candidate, &mut Setup::default());
+            let parts = Parts::unrendered(scores, Some(given.clone()));
+            assert_eq!(
+                [parts.value("mse"), parts.value("ssim"), parts.value("clip")],
+                [Some(0.5), Some(0.25), Some(0.75)]
+            );
+            assert_eq!((parts.value("visual"), parts.value("visual_clip")), (None, None));
+        }
     }
 
     #[test]

@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 
 use glasshouse_model::Digest;
 use glasshouse_score::html::Dialect;
-use glasshouse_score::webcode2m::{PixelScores, Renderer, Scores, Setup, evaluate, pixel_scores};
+use glasshouse_score::webcode2m::{Renderer, Scores, Setup, clip_similarities, evaluate, pixel_scores};
 use glasshouse_score::{Mode, ScoreError};
 use serde_json::{Value, json};
 
 use super::camera::{Camera, RUNTIME};
+use super::clip::Model;
 use super::decode::{DecodeError, Decoder};
 use super::pairs::{Pages, Pairs};
-use super::parts::Parts;
+use super::parts::{Given, Parts};
 use super::results::{Key, Results};
 use super::tally::{Published, Tally};
 use super::{Failure, Webcode2mArgs};
@@ -37,7 +38,8 @@ pub(super) fn webcode2m(args: &Webcode2mArgs) -> Result<u8, Failure> {
     let renders = !args.no_render && args.screenshots.is_none();
     let stop = Stop::on_signals().map_err(|error| Failure::Host(format!("cannot watch for Ctrl-C: {error}")))?;
     let plan = renders.then(|| Plan::new(&args.setup, Some(RUNTIME), false)).transpose()?;
-    let run = run_id(args, plan.as_ref())?;
+    let model = args.clip.as_deref().map(Model::open).transpose()?;
+    let run = run_id(args, plan.as_ref(), model.as_ref())?;
     let mut tally = Tally::default();
     let mut published = args.published.as_ref().map(|_| Published::new());
     let folder = args.input.is_dir().then_some(args.input.as_path());
@@ -68,6 +70,7 @@ pub(super) fn webcode2m(args: &Webcode2mArgs) -> Result<u8, Failure> {
         run,
         how: How { mode: args.mode.into(), dialect: args.dialect.into() },
         glass,
+        model,
         shots: args.screenshots.as_deref().or(folder),
         stop,
     };
@@ -111,13 +114,14 @@ pub(super) fn webcode2m(args: &Webcode2mArgs) -> Result<u8, Failure> {
 }
 
 /// Names everything that changes scores and is not in the pairs.
-fn run_id(args: &Webcode2mArgs, plan: Option<&Plan>) -> Result<String, Failure> {
+fn run_id(args: &Webcode2mArgs, plan: Option<&Plan>, model: Option<&Model>) -> Result<String, Failure> {
     let mut parts = vec![env!("CARGO_PKG_VERSION").to_owned(), Mode::from(args.mode).name().to_owned()];
     parts.push(Dialect::from(args.dialect).name().to_owned());
     match plan {
         Some(plan) => parts.extend(plan.options()?.into_iter().map(|(name, value)| format!("{name}={value}"))),
         None => parts.push(format!("screenshots={:?}", args.screenshots)),
     }
+    parts.extend(model.map(|model| format!("clip={}", model.digest())));
     Ok(Digest::of_parts(parts.iter().map(String::as_bytes)).hex()[..16].to_owned())
 }
 
@@ -155,6 +159,8 @@ struct Work<'a> {
     run: String,
     how: How,
     glass: Option<(Glass, &'a Plan)>,
+    /// Without one, CLIP is absent.
+    model: Option<Model>,
     shots: Option<&'a Path>,
     stop: Stop,
 }
@@ -242,6 +248,9 @@ impl Work<'_> {
             "mode": self.how.mode.name(),
             "dialect": self.how.dialect.name(),
         });
+        if let Some(model) = &self.model {
+            line["model"] = json!(model.name());
+        }
         match &scored.outcome {
             Outcome::Scored(parts) => parts.write(&mut line),
             Outcome::Unreadable(why) => line["error"] = json!(why),
@@ -264,9 +273,9 @@ impl Lane<'_> {
     fn score(&mut self, name: &str, pages: &Pages) -> Result<Outcome, Failure> {
         if self.camera.is_none() {
             let scores = self.evaluate(pages);
-            return Ok(match self.given(name)? {
-                Ok(pixels) => Outcome::Scored(Parts::unrendered(scores, pixels)),
-                Err(why) => Outcome::Unreadable(why),
+            return self.given(name).map(|given| match given {
+                Ok(given) => Outcome::Scored(Parts::unrendered(scores, given)),
+                Err(outcome) => outcome,
             });
         }
         let mut why = String::new();
@@ -282,11 +291,13 @@ impl Lane<'_> {
     fn evaluate(&mut self, pages: &Pages) -> Result<Scores, ScoreError> {
         let How { mode, dialect } = self.work.how;
         let renderer = self.camera.as_mut().map(|camera| camera as &mut dyn Renderer);
-        evaluate(&pages.reference, &pages.candidate, &mut Setup { mode, dialect, renderer, model: None })
+        let model = self.work.model.as_ref().map(Model::embedding);
+        evaluate(&pages.reference, &pages.candidate, &mut Setup { mode, dialect, renderer, model })
     }
 
-    /// MSE and SSIM of given screenshots; `None` without any, an error where there are such but not pictures.
-    fn given(&mut self, name: &str) -> Result<Result<Option<Result<PixelScores, ScoreError>>, String>, Failure> {
+    /// What given screenshots tell; `None` without any, an outcome of its own where there are such but not pictures, or
+    /// where the model fails at them.
+    fn given(&mut self, name: &str) -> Result<Result<Option<Given>, Outcome>, Failure> {
         let Some(folder) = self.work.shots.map(|shots| shots.join(name)) else { return Ok(Ok(None)) };
         let files = ["answer.png", "prediction.png"].map(|name| folder.join(name));
         if !files.iter().all(|file| file.exists()) {
@@ -297,10 +308,16 @@ impl Lane<'_> {
             match self.decoder.file(file) {
                 Ok(picture) => pictures.push(picture),
                 Err(error @ DecodeError::Helper(_)) => return Err(error.into()),
-                Err(error) => return Ok(Err(error.to_string())),
+                Err(error) => return Ok(Err(Outcome::Unreadable(error.to_string()))),
             }
         }
-        Ok(Ok(Some(pixel_scores(&pictures[0], &pictures[1], self.work.how.mode))))
+        let (reference, candidate) = (&pictures[0], &pictures[1]);
+        let pixels = pixel_scores(reference, candidate, self.work.how.mode);
+        let Some(model) = &self.work.model else { return Ok(Ok(Some(Given { pixels, clip: None }))) };
+        Ok(match clip_similarities(model.embedding(), &[[candidate, reference]]) {
+            Ok(alike) => Ok(Some(Given { pixels, clip: alike.first().copied() })),
+            Err(error) => Err(Outcome::Fault(error.to_string())),
+        })
     }
 }
 
