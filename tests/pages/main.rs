@@ -241,18 +241,24 @@ fn browsers_that_are_killed_cost_no_page_its_verdict() {
             killed += u32::from(browsers::kill_one(command.id(), killed));
         }
     };
-    assert!(ended.success(), "{ended}");
     assert!(killed >= 5, "only {killed} were killed: this showed nothing");
-    let records = records(&out);
-    assert_eq!(records.len(), 120);
     let faults = fs::read_to_string(out.join("faults.jsonl")).unwrap();
     println!("{killed} killed, {} faults on the way:\n{faults}", faults.lines().count());
-    let wrong: Vec<String> = records
-        .iter()
-        .filter(|(_, record)| record["verdict"] != "ok")
-        .map(|(id, record)| format!("{id}: {} {} {}", record["cause"], record["fault"], record["console"]))
-        .collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(others_than_ok(&out, |record| record["fault"].is_null()), Vec::<String>::new());
+    if !ended.success() {
+        // A page whose browsers were killed again and again ended in a fault, which says nothing of it. It is run again.
+        assert_eq!(ended.code(), Some(1), "{ended}");
+        assert!(start(&path, &out).wait().unwrap().success());
+    }
+    assert_eq!(records(&out).len(), 120);
+    assert_eq!(others_than_ok(&out, |_| true), Vec::<String>::new());
+}
+
+/// The records among those that count which say anything else than `ok`.
+fn others_than_ok(out: &Path, counts: impl Fn(&Value) -> bool) -> Vec<String> {
+    let records = records(out);
+    let wrong = records.iter().filter(|(_, record)| record["verdict"] != "ok" && counts(record));
+    wrong.map(|(id, record)| format!("{id}: {} {} {}", record["cause"], record["fault"], record["console"])).collect()
 }
 
 #[test]
