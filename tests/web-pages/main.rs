@@ -5,7 +5,6 @@
 mod captures;
 #[path = "../web-common/mod.rs"]
 mod common;
-mod frames;
 mod isolation;
 mod steps;
 

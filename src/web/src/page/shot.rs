@@ -57,7 +57,7 @@ struct Data {
 }
 
 impl Page {
-    /// Takes a picture, which will bear the time from `started` until the browser was asked for it. After the last one the page is left as it was for it.
+    /// Takes a picture, which will bear the time since `started`. After the last one the page is left as it was for it.
     ///
     /// The inner error says why there can be none, such as an element that is not there.
     pub(crate) fn shoot(
@@ -163,7 +163,6 @@ impl Page {
             optimize_for_speed: Some(shot.format == Format::Png),
             ..Default::default()
         };
-        let at = started.elapsed().as_secs_f64();
         let Call { id, method, .. } = self.send(&command, deadline)?;
         let call: Call<Data> = Call { id, method, answer: std::marker::PhantomData };
         let answer = self.wait(&call, deadline);
@@ -190,8 +189,7 @@ impl Page {
             width,
             height,
             cut_from: cut.then_some((whole.width as u32, whole.height as u32)),
-            at,
-            wanted: None,
+            at: started.elapsed().as_secs_f64(),
         }))
     }
 
