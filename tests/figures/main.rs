@@ -2,75 +2,26 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
+#[path = "../common/command.rs"]
+mod command;
 
+use command::{Done, lines};
 use image::RgbaImage;
 use serde_json::{Value, json};
 
-/// A finished run of the command.
-struct Done {
-    folder: tempfile::TempDir,
-    records: BTreeMap<String, Value>,
-}
-
-/// Runs rows to their end.
+/// Runs rows to their end, without a fault on the way.
 fn run(rows: &[Value]) -> Done {
-    let folder = tempfile::tempdir().unwrap();
-    let (path, out) = (folder.path().join("rows.jsonl"), folder.path().join("out"));
-    fs::write(&path, rows.iter().map(|row| format!("{row}\n")).collect::<String>()).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
-    command.arg("run").arg(&path).arg("-o").arg(&out).args(["--no-progress", "--no-report", "--workers", "2"]);
-    let status = command.stdin(Stdio::null()).status().unwrap();
-    let text = fs::read_to_string(out.join("records.jsonl")).unwrap();
-    let faults = fs::read_to_string(out.join("faults.jsonl")).unwrap_or_default();
-    assert!(status.success(), "{status}: {text}\n{faults}");
-    assert_eq!(faults, "");
-    let record = |line: &str| -> Value { serde_json::from_str(line).unwrap() };
-    let records = text.lines().map(record).map(|record| (record["id"].as_str().unwrap().to_owned(), record)).collect();
-    Done { folder, records }
+    let done = command::run(&lines(rows));
+    assert_eq!(done.faults, "");
+    done
 }
 
-impl Done {
-    fn record(&self, id: &str) -> &Value {
-        &self.records[id]
-    }
-
-    fn artifact(&self, id: &str, name: &str) -> &Value {
-        let artifacts = self.record(id)["artifacts"].as_array().unwrap();
-        artifacts
-            .iter()
-            .find(|artifact| artifact["name"] == name)
-            .unwrap_or_else(|| panic!("no {name}: {artifacts:#?}"))
-    }
-
-    fn names(&self, id: &str) -> Vec<&str> {
-        self.record(id)["artifacts"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect()
-    }
-
-    fn bytes(&self, id: &str, name: &str) -> Vec<u8> {
-        let hash = serde_json::from_value(self.artifact(id, name)["hash"].clone()).unwrap();
-        fs::read(glasshouse_dataset::artifact_path(&self.folder.path().join("out/artifacts"), &hash)).unwrap()
-    }
-
-    fn picture(&self, id: &str, name: &str) -> RgbaImage {
-        image::load_from_memory(&self.bytes(id, name)).unwrap().to_rgba8()
-    }
-
-    /// Asserts that the row went well and every picture shows something.
-    fn is_well(&self, id: &str) {
-        let record = self.record(id);
-        assert_eq!(record["verdict"], "ok", "{id}: {} {}", record["cause"], record["stderr"]["text"]);
-        for artifact in record["artifacts"].as_array().unwrap() {
-            assert!(artifact["problem"].is_null() && artifact["blank"] != true, "{id}: {artifact:#}");
-        }
-    }
-
-    fn size(&self, id: &str, name: &str) -> (u64, u64) {
-        let artifact = self.artifact(id, name);
-        (artifact["width"].as_u64().unwrap(), artifact["height"].as_u64().unwrap())
+/// Asserts that the row went well and every picture shows something.
+fn is_well(done: &Done, id: &str) {
+    let record = done.record(id);
+    assert_eq!(record["verdict"], "ok", "{id}: {} {}", record["cause"], record["stderr"]["text"]);
+    for artifact in record["artifacts"].as_array().unwrap() {
+        assert!(artifact["problem"].is_null() && artifact["blank"] != true, "{id}: {artifact:#}");
     }
 }
 
@@ -147,7 +98,7 @@ fn each_library_shows_saves_and_exports() {
         ),
     ]);
     for id in ["show", "write", "moved", "html", "bokeh", "altair", "folium", "opens", "mixed"] {
-        done.is_well(id);
+        is_well(&done, id);
     }
 
     let show = done.artifact("show", "figure-1.png");
@@ -286,7 +237,7 @@ fn a_hostile_page_costs_its_own_row_and_no_other() {
         brief("many", &format!("{PLOTLY}for n in range(40):\n fig.update_layout(title=str(n)); fig.show()\n")),
     ]);
     for n in 1..=4 {
-        done.is_well(&format!("good-{n}"));
+        is_well(&done, &format!("good-{n}"));
         assert!(done.picture(&format!("good-{n}"), "figure-1.png") == done.picture("good-1", "figure-1.png"));
     }
     for id in ["loops", "allocates", "never", "leaves"] {
@@ -299,7 +250,7 @@ fn a_hostile_page_costs_its_own_row_and_no_other() {
         assert!(record["cause"]["message"].as_str().unwrap().contains("page was not shown"), "{id}: {record}");
     }
     // The page was shown, with nothing from anywhere on it.
-    done.is_well("reads");
+    is_well(&done, "reads");
     let unanswered = done.artifact("reads", "figure-1.png")["facts"]["page"]["unanswered"].to_string();
     assert!(unanswered.contains("evil.example") && unanswered.contains("127.0.0.1"), "{unanswered}");
     let plain = run(&[brief("plain", &show("<p>x</p>"))]);
@@ -308,6 +259,4 @@ fn a_hostile_page_costs_its_own_row_and_no_other() {
     let many = done.record("many")["artifacts"].as_array().unwrap();
     assert_eq!(many.len(), 40);
     assert!(many[0]["problem"].is_null(), "{}", many[0]);
-    let said = Path::new(done.folder.path()).join("out/faults.jsonl");
-    assert_eq!(fs::read_to_string(said).unwrap_or_default(), "");
 }

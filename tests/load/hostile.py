@@ -19,7 +19,7 @@ import sys
 import tempfile
 
 from hostile_pages import PAGES
-from watched import judge, left_behind, watch
+from watched import judge, left_behind, most, watch
 
 MEMORY = "1GiB"
 """The same for all rows: browsers are shared by rows of equal limits."""
@@ -64,10 +64,6 @@ def look(records):
     if len(pictures) > 1:
         wrong.append(f"the plain page had {len(pictures)} different pictures")
     return got, slowest, wrong
-
-
-def most(samples, begin, end, what):
-    return max(getattr(sample, what) for sample in samples if begin <= sample.rows <= end)
 
 
 def main():

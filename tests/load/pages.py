@@ -16,7 +16,7 @@ import pathlib
 import sys
 import tempfile
 
-from watched import judge, left_behind, rate, watch
+from watched import judge, left_behind, most, rate, watch
 
 START = 50
 """Rows until the browsers are there and warm."""
@@ -76,10 +76,6 @@ def write_rows(path, count):
             if kind is form:
                 row["actions"] = [{"action": "fill", "selector": "#i", "value": f"row {n}"}]
             rows.write(json.dumps(row) + "\n")
-
-
-def most(samples, begin, end, what):
-    return max(getattr(sample, what) for sample in samples if begin <= sample.rows <= end)
 
 
 def not_ok(records):

@@ -158,3 +158,8 @@ def judge(what, early, late, fails_if):
     change = late / early - 1
     print(f"{what}: {early:.1f} early, {late:.1f} at the end: {change:+.1%}")
     return fails_if(change)
+
+
+def most(samples, begin, end, what):
+    """The most that `what` was of a sample taken while between `begin` and `end` rows were done."""
+    return max(getattr(sample, what) for sample in samples if begin <= sample.rows <= end)

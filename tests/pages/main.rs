@@ -3,102 +3,51 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod browsers;
+#[path = "../common/command.rs"]
+mod command;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use command::{fixtures, records, run, start};
 use serde_json::{Value, json};
 
 /// A machine under load takes its time; what hangs takes longer.
 const PATIENCE: Duration = Duration::from_secs(400);
 
-fn fixtures() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/pages.jsonl");
-    fs::read_to_string(path).unwrap()
-}
-
-fn start(rows: &Path, out: &Path) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
-    command.arg("run").arg(rows).arg("-o").arg(out).args(["--no-progress", "--no-report", "--workers", "2"]);
-    command.stdin(Stdio::null()).spawn().unwrap()
-}
-
-fn records(out: &Path) -> BTreeMap<String, Value> {
-    let text = fs::read_to_string(out.join("records.jsonl")).unwrap();
-    let record = |line: &str| -> Value { serde_json::from_str(line).unwrap() };
-    text.lines().map(record).map(|record| (record["id"].as_str().unwrap().to_owned(), record)).collect()
-}
-
-/// Runs the rows to their end.
-fn run(rows: &str) -> (tempfile::TempDir, BTreeMap<String, Value>) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("rows.jsonl");
-    fs::write(&path, rows).unwrap();
-    let status = start(&path, &folder.path().join("out")).wait().unwrap();
-    assert!(status.success(), "{status}");
-    let records = records(&folder.path().join("out"));
-    (folder, records)
-}
-
-fn picture<'r>(record: &'r Value, name: &str) -> &'r Value {
-    let artifacts = record["artifacts"].as_array().unwrap();
-    artifacts.iter().find(|artifact| artifact["name"] == name).unwrap_or_else(|| panic!("no {name} in {artifacts:?}"))
-}
-
 #[test]
 fn pages_get_the_verdicts_that_they_must_get() {
-    let (folder, records) = run(&fixtures());
-    let mut wrong = Vec::new();
-    for line in fixtures().lines() {
-        let row: Value = serde_json::from_str(line).unwrap();
-        let record = &records[row["id"].as_str().unwrap()];
-        let cause = row.get("expect_cause").is_none_or(|cause| *cause == record["cause"]["code"]);
-        if record["verdict"] != row["expect"] || !cause {
-            wrong.push(format!(
-                "{}: expected {}, got {} {}",
-                row["id"], row["expect"], record["verdict"], record["cause"]
-            ));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let rows = fixtures("pages");
+    let done = run(&rows);
+    assert_eq!(done.unexpected(&rows), Vec::<String>::new());
 
-    let library = &records["library"];
+    let library = done.record("library");
     assert_eq!(library["requests"][1]["by"], "mirror", "{}", library["requests"]);
     assert!(
         library["runtime"]["versions"]["mirror"].is_string() && library["runtime"]["versions"]["chromium"].is_string()
     );
-    assert_eq!(picture(library, "page.html")["kind"], "document");
-    let tree = picture(library, "page.tree.json")["hash"].as_str().unwrap().to_owned();
-    let tree: Value = serde_json::from_slice(&stored(folder.path(), &tree)).unwrap();
+    assert_eq!(done.artifact("library", "page.html")["kind"], "document");
+    let tree: Value = serde_json::from_slice(&done.bytes("library", "page.tree.json")).unwrap();
     let nodes = tree["documents"][0]["nodes"].as_array().unwrap();
     assert!(nodes.iter().any(|node| node["text"].as_str().is_some_and(|text| text.contains("trace 0") || text == "3")));
 
-    let tall = &records["content"];
-    let size =
-        |name: &str| (picture(tall, name)["width"].as_u64().unwrap(), picture(tall, name)["height"].as_u64().unwrap());
-    assert_eq!(size("top.png"), (640, 480));
-    assert!(size("all.jpg").1 > 1000, "{:?}", size("all.jpg"));
-    assert_eq!(picture(&records["acts"], "after.png")["kind"], "screenshot");
-    let refused: Vec<&str> = records["closes"]["refused"]
+    assert_eq!(done.size("content", "top.png"), (640, 480));
+    assert!(done.size("content", "all.jpg").1 > 1000, "{:?}", done.size("content", "all.jpg"));
+    assert_eq!(done.artifact("acts", "after.png")["kind"], "screenshot");
+    let refused: Vec<&str> = done.record("closes")["refused"]
         .as_array()
         .unwrap()
         .iter()
         .filter_map(|refused| refused["what"].as_str())
         .collect();
     assert!(refused.contains(&"dialog") && refused.contains(&"popup"), "{refused:?}");
-    assert_eq!(records["uncaught"]["error"]["type"], "ReferenceError");
-    let layers = records["plain"]["backend"]["layers"].to_string();
+    assert_eq!(done.record("uncaught")["error"]["type"], "ReferenceError");
+    let layers = done.record("plain")["backend"]["layers"].to_string();
     assert!(layers.contains("namespaces") && layers.contains("seccomp"), "{layers}");
-}
-
-fn stored(folder: &Path, hash: &str) -> Vec<u8> {
-    let artifacts = folder.join("out/artifacts");
-    let hash = serde_json::from_value(json!(hash)).unwrap();
-    fs::read(glasshouse_dataset::artifact_path(&artifacts, &hash)).unwrap()
 }
 
 #[test]
@@ -176,10 +125,10 @@ fn the_same_page_is_the_same_picture_in_any_browser_and_order() {
     };
     // Another column makes another job of the same page.
     let row = |n: u32| json!({"id": n.to_string(), "runtime": "web", "code": page(n), "seed": n}).to_string() + "\n";
-    let (_folder, records) = run(&(0..40).map(row).collect::<String>());
+    let done = run(&(0..40).map(row).collect::<String>());
     let mut seen: BTreeMap<u32, String> = BTreeMap::new();
     for n in 0..40 {
-        let hash = picture(&records[&n.to_string()], "page.png")["hash"].to_string();
+        let hash = done.artifact(&n.to_string(), "page.png")["hash"].to_string();
         assert_eq!(*seen.entry(n % 5).or_insert_with(|| hash.clone()), hash, "page {n}");
     }
     assert_eq!(seen.len(), 5);
