@@ -12,9 +12,9 @@ use crate::pages::{PageRecord, page};
 /// Bytes of one JSON file, at most.
 pub(crate) const JSON_LIMIT: u64 = 4 << 20;
 /// Pixels of one picture, at most.
-pub(crate) const PIXEL_LIMIT: u64 = 64 << 20;
+pub const PIXEL_LIMIT: u64 = 64 << 20;
 /// Pixels on one side, at most.
-pub(crate) const SIDE_LIMIT: u32 = 16_384;
+pub const SIDE_LIMIT: u32 = 16_384;
 
 const SHORT: usize = 256;
 const PATH: usize = 4096;
@@ -226,15 +226,19 @@ fn pixels(value: &Value) -> Result<Option<PixelFile>, ContractError> {
     if value.is_null() {
         return Ok(None);
     }
+    let (width, height) = dimensions(value)?;
+    let (columns, rows) = (u64::from(width), u64::from(height));
+    if columns * rows > PIXEL_LIMIT {
+        return Err(ContractError::Dimensions(columns, rows));
+    }
+    Ok(Some(PixelFile { file: file_name(&value["file"])?, width, height }))
+}
+
+/// Width and height, each a side that a picture may have.
+pub(crate) fn dimensions(value: &Value) -> Result<(u32, u32), ContractError> {
     let (width, height) = (value["width"].as_u64().unwrap_or(0), value["height"].as_u64().unwrap_or(0));
     let side = |length: u64| u32::try_from(length).ok().filter(|length| (1..=SIDE_LIMIT).contains(length));
-    let (Some(columns), Some(rows)) = (side(width), side(height)) else {
-        return Err(ContractError::Dimensions(width, height));
-    };
-    if width * height > PIXEL_LIMIT {
-        return Err(ContractError::Dimensions(width, height));
-    }
-    Ok(Some(PixelFile { file: file_name(&value["file"])?, width: columns, height: rows }))
+    side(width).zip(side(height)).ok_or(ContractError::Dimensions(width, height))
 }
 
 fn buffer(value: &Value) -> Result<Option<(String, String)>, ContractError> {

@@ -26,7 +26,8 @@ mod walk;
 pub use check::{Checked, check_file};
 pub use collect::{Collected, Harvester, Inputs, Taken};
 pub use contract::{
-    Capture, ContractError, ErrorLink, Failure, PixelFile, parse_capture, parse_error, parse_failure, parse_overflow,
+    Capture, ContractError, ErrorLink, Failure, PIXEL_LIMIT, PixelFile, SIDE_LIMIT, parse_capture, parse_error,
+    parse_failure, parse_overflow,
 };
 pub use helper::{Client, HelperCommand};
 pub use names::shown;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::contract::{ContractError, SIDE_LIMIT, file_name};
+use crate::contract::{ContractError, dimensions, file_name};
 
 /// Bytes of one page, at most.
 pub(crate) const PAGE_LIMIT: u64 = 32 << 20;
@@ -147,11 +147,7 @@ pub(crate) fn page(value: &Value) -> Result<Option<PageRecord>, ContractError> {
     if value.is_null() {
         return Ok(None);
     }
-    let (width, height) = (value["width"].as_u64().unwrap_or(0), value["height"].as_u64().unwrap_or(0));
-    let side = |length: u64| u32::try_from(length).ok().filter(|length| (1..=SIDE_LIMIT).contains(length));
-    let (Some(columns), Some(rows)) = (side(width), side(height)) else {
-        return Err(ContractError::Dimensions(width, height));
-    };
+    let (width, height) = dimensions(value)?;
     let scale = value["scale"].as_f64().unwrap_or(1.0);
     if !SCALES.contains(&scale) {
         return Err(ContractError::Shape(format!("a scale of {scale} is not within 0.1 to 8")));
@@ -167,7 +163,7 @@ pub(crate) fn page(value: &Value) -> Result<Option<PageRecord>, ContractError> {
         name => PagePlace::Captured(file_name(name)?),
     };
     let ready = value["ready"].as_bool().unwrap_or(false);
-    let view = PageView { width: columns, height: rows, scale, ready, picture };
+    let view = PageView { width, height, scale, ready, picture };
     let promise = value["promise"].as_str().and_then(PageFormat::from_name);
     Ok(Some(PageRecord { place, view, promise }))
 }

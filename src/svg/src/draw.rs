@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use glasshouse_capture::encode_png;
+use glasshouse_capture::{PIXEL_LIMIT, SIDE_LIMIT, encode_png};
 use glasshouse_model::drawing::{Colour, DrawingRequest};
 use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg::roxmltree;
@@ -12,10 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Facts, Fonts, fonts};
 
-/// Pixels of a side, at most.
-pub const SIDE: u32 = 16_384;
-/// Pixels of a picture, at most: as of a page.
-const PIXELS: u64 = 134_217_728;
 /// References that are named.
 const REFUSED: usize = 100;
 /// Bytes of a name of one.
@@ -43,7 +39,7 @@ pub enum Problem {
     #[error("has more elements than are drawn, or references that multiply them")]
     TooMany,
     /// The picture would be larger than is drawn.
-    #[error("would be {width} by {height} pixels; a side has at most {SIDE} and a picture {PIXELS}")]
+    #[error("would be {width} by {height} pixels; a side has at most {SIDE_LIMIT} and a picture {PIXEL_LIMIT}")]
     TooLarge {
         /// Pixels.
         width: u64,
@@ -139,7 +135,8 @@ fn extent(size: Size, request: &DrawingRequest) -> Result<(u32, u32, (f32, f32))
     };
     let pixels = |side: f64| (side * zoom).ceil().max(1.0);
     let (wide, high) = (pixels(width), pixels(height));
-    if wide > f64::from(SIDE) || high > f64::from(SIDE) || wide * high > PIXELS as f64 {
+    let most = f64::from(SIDE_LIMIT);
+    if wide > most || high > most || wide * high > PIXEL_LIMIT as f64 {
         return Err(Problem::TooLarge { width: wide as u64, height: high as u64 });
     }
     // The picture is whole pixels, so that the document fills it to its edges.
@@ -241,7 +238,7 @@ mod tests {
             (format!("{open} width='9' height='9'><g></svg>"), "not well-formed"),
             (format!("{open} width='0' height='9'/>"), "no size"),
             (format!("{open} width='17000' height='9'/>"), "17000 by 9 pixels"),
-            (format!("{open} width='16000' height='16000'/>"), "16000 by 16000 pixels"),
+            (format!("{open} width='9000' height='9000'/>"), "9000 by 9000 pixels"),
         ] {
             assert!(problem(&document).contains(words), "{document}: {}", problem(&document));
         }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::unix::process::ExitStatusExt;
 
+use glasshouse_capture::PIXEL_LIMIT;
 use glasshouse_capture::helper::{Bounds, Client, HelperCommand, Said};
 use glasshouse_model::drawing::DrawingRequest;
 use glasshouse_model::{Fault, FaultKind, Limits};
@@ -14,10 +15,8 @@ use crate::helper::{Reply, Request};
 
 /// How the standard library begins its last words where memory cannot be had.
 const OUT_OF_MEMORY: &str = "memory allocation of";
-/// Bytes of a picture beyond its raw pixels, at most.
-const OVERHEAD: u64 = 1 << 20;
-/// Raw pixels of the largest picture.
-const RAW: u64 = 134_217_728 * 4;
+/// Bytes of the largest picture: its raw pixels, and what PNG adds to those that do not compress.
+const PICTURE: u64 = PIXEL_LIMIT * 4 + (1 << 20);
 
 /// How a drawing ended.
 #[derive(Debug)]
@@ -83,7 +82,7 @@ impl Drawer {
         // The kernel counts whole seconds.
         let seconds = limits.cpu.min(limits.wall).as_secs_f64().ceil() as u64;
         let bounds = Bounds { seconds, memory: Some(limits.memory) };
-        let (ending, cpu) = match self.client.ask::<_, Reply>(&request, &file, bounds, RAW + OVERHEAD)? {
+        let (ending, cpu) = match self.client.ask::<_, Reply>(&request, &file, bounds, PICTURE)? {
             Said::Answer { value: Ok(drawn), payload, cpu } => (Ending::Drawn(drawn, payload), cpu),
             Said::Answer { value: Err(problem), cpu, .. } => (Ending::Problem(problem), cpu),
             Said::GaveUp { cpu } => (Ending::GaveUp, cpu),

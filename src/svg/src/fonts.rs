@@ -9,7 +9,8 @@ use resvg::usvg::fontdb::{self, Database, Family, ID, Query, Source, Weight};
 use resvg::usvg::{Font, FontFamily, FontResolver, FontStretch, FontStyle};
 use skrifa::{FontRef, MetadataProvider as _};
 
-/// CSS's generic families, as the web image's fontconfig has them, so that a drawing and a page show the same words alike.
+/// CSS's generic families, as the web image's browser shows them, so that a drawing and a page show the same words alike: it asks
+/// fontconfig for Times New Roman, Arial and Courier New, and for families of the other two kinds that nobody has.
 const SERIF: &str = "Liberation Serif";
 const SANS_SERIF: &str = "Liberation Sans";
 const MONOSPACE: &str = "Liberation Mono";

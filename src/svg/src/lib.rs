@@ -10,7 +10,7 @@ mod facts;
 mod fonts;
 mod helper;
 
-pub use draw::{Drawn, Problem, SIDE};
+pub use draw::{Drawn, Problem};
 pub use drawer::{Drawer, Ending, Sketch};
 pub use facts::Facts;
 pub use fonts::Fonts;

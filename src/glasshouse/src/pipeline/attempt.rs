@@ -4,9 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use glasshouse_capture::{Collected, Harvester, Inputs};
-use glasshouse_model::{
-    BackendInfo, ErrorInfo, Fault, Job, Limits, Outcome, Phases, RuntimeInfo, Test, Usage, Verdict,
-};
+use glasshouse_model::{BackendInfo, ErrorInfo, Fault, Job, Limits, Outcome, Phases, Test, Usage, Verdict};
 use glasshouse_sandbox::{Exit, RunReport, RunRequest};
 
 use super::compare;
@@ -40,7 +38,7 @@ pub trait Collector: Send + Sync {
     ) -> Result<Collected, Fault>;
 }
 
-impl Collector for Harvester {
+impl Collector for Arc<Harvester> {
     fn collect(
         &self,
         work: OwnedFd,
@@ -48,19 +46,7 @@ impl Collector for Harvester {
         inputs: &Inputs<'_>,
         limits: &Limits,
     ) -> Result<Collected, Fault> {
-        Self::collect(self, work, captures, inputs, limits)
-    }
-}
-
-impl<T: Collector + ?Sized> Collector for Arc<T> {
-    fn collect(
-        &self,
-        work: OwnedFd,
-        captures: OwnedFd,
-        inputs: &Inputs<'_>,
-        limits: &Limits,
-    ) -> Result<Collected, Fault> {
-        self.as_ref().collect(work, captures, inputs, limits)
+        Harvester::collect(self, work, captures, inputs, limits)
     }
 }
 
@@ -86,10 +72,6 @@ impl<R: Runner, C: Collector, S: PageShower> Executor for Interpreted<R, C, S> {
     fn get_ready(&mut self) {
         self.runner.get_ready();
         self.shower.get_ready();
-    }
-
-    fn runtime(&self, job: &Job) -> RuntimeInfo {
-        RuntimeInfo { name: job.runtime.clone(), ..RuntimeInfo::default() }
     }
 
     fn backend(&self, job: &Job) -> BackendInfo {

@@ -1,11 +1,11 @@
 //! One drawing, from its document to its answer: draw, take out, judge.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use glasshouse_capture::{Given, Harvester, Taken};
+use glasshouse_capture::{Given, Taken};
 use glasshouse_model::page::Refused;
-use glasshouse_model::{ArtifactKind, BackendInfo, Fault, Job, Origin, Outcome, Phases, RuntimeInfo, Stream, Usage};
+use glasshouse_model::{ArtifactKind, BackendInfo, Fault, Job, Origin, Outcome, Phases, Stream, Usage};
 use glasshouse_svg::{Ending, Sketch};
 
 use super::executor::{Answer, Executor};
@@ -35,9 +35,9 @@ pub struct Drawings<R, T> {
     taker: T,
 }
 
-impl<R: DrawingRunner> Drawings<R, Arc<Harvester>> {
+impl<R: DrawingRunner, T: Taker> Drawings<R, T> {
     /// An executor that draws by `runner` and takes out by `taker`.
-    pub fn new(runner: R, taker: Arc<Harvester>) -> Self {
+    pub fn new(runner: R, taker: T) -> Self {
         Self { runner, taker }
     }
 }
@@ -45,9 +45,9 @@ impl<R: DrawingRunner> Drawings<R, Arc<Harvester>> {
 impl<R: DrawingRunner, T: Taker> Executor for Drawings<R, T> {
     fn answer(&mut self, job: &Job) -> Result<Answer, Fault> {
         let started = Instant::now();
-        let Sketch { ending, cpu } = self.runner.draw(job)?;
+        let Sketch { mut ending, cpu } = self.runner.draw(job)?;
         let wall = started.elapsed().as_secs_f64();
-        let (given, refused) = given(&ending);
+        let (given, refused) = given(&mut ending);
         let harvesting = Instant::now();
         let taken = match given {
             Some(given) => self.taker.take(vec![given], &job.policy.limits)?,
@@ -76,7 +76,7 @@ impl<R: DrawingRunner, T: Taker> Executor for Drawings<R, T> {
             console: Vec::new(),
             requests: Vec::new(),
             refused,
-            versions: std::collections::BTreeMap::new(),
+            versions: BTreeMap::new(),
         })
     }
 
@@ -84,22 +84,18 @@ impl<R: DrawingRunner, T: Taker> Executor for Drawings<R, T> {
         self.runner.get_ready();
     }
 
-    fn runtime(&self, job: &Job) -> RuntimeInfo {
-        RuntimeInfo { name: job.runtime.clone(), ..RuntimeInfo::default() }
-    }
-
     fn backend(&self, job: &Job) -> BackendInfo {
         self.runner.backend(job)
     }
 }
 
-/// The picture, if there is one, as a file to be checked; and the references that were not followed.
-fn given(ending: &Ending) -> (Option<Given>, Vec<Refused>) {
+/// The picture, if there is one, taken out as a file to be checked; and the references that were not followed.
+fn given(ending: &mut Ending) -> (Option<Given>, Vec<Refused>) {
     let Ending::Drawn(drawn, png) = ending else { return (None, Vec::new()) };
     let given = Given {
         name: PICTURE.to_owned(),
         kind: ArtifactKind::Figure,
-        bytes: png.clone(),
+        bytes: std::mem::take(png),
         origin: Some(Origin { call: "draw".to_owned(), ..Origin::default() }),
         facts: serde_json::to_value(&drawn.facts).ok(),
     };

@@ -14,8 +14,10 @@ pub trait Executor: Send {
     /// it, later by what this takes.
     fn get_ready(&mut self) {}
 
-    /// What records say of the runtime of a job that was answered.
-    fn runtime(&self, job: &Job) -> RuntimeInfo;
+    /// What records say of the runtime of a job that was answered; of itself an executor knows no more than its name.
+    fn runtime(&self, job: &Job) -> RuntimeInfo {
+        RuntimeInfo { name: job.runtime.clone(), ..RuntimeInfo::default() }
+    }
 
     /// What confined a job that was answered.
     fn backend(&self, job: &Job) -> BackendInfo;

@@ -14,7 +14,7 @@ use glasshouse_model::{Artifact, Fault, Job, RuntimeInfo};
 use glasshouse_web::{Ending, PageJob, PageLimits, PageReport, Source};
 use serde_json::{Value, json};
 
-use super::pages::{PageRunner, Taker};
+use super::pages::{PageRunner, Taker, page_limits};
 use crate::text::{plain, seconds};
 use crate::verdict::went_astray;
 
@@ -177,7 +177,6 @@ fn page_job(page: FigurePage, wall: Duration) -> PageJob {
     };
     let shots = area.map(|area| Shot { area, ..Shot::default() }).into_iter().collect();
     let ready = Step::Wait { ms: None, selector: Some(READY.to_owned()), until: None };
-    let usual = PageLimits::default();
     PageJob {
         source: Source::Visit(NAME.to_owned()),
         files,
@@ -187,7 +186,7 @@ fn page_job(page: FigurePage, wall: Duration) -> PageJob {
         captures: Captures { shots, ..Captures::default() },
         results: view.ready.then(|| RESULTS.to_owned()),
         pdf: format == PageFormat::Pdf,
-        limits: PageLimits { wall, navigation: wall, action: wall, idle: usual.idle.min(wall), ..usual },
+        limits: PageLimits { navigation: wall, action: wall, ..page_limits(wall) },
         ..PageJob::of_html("")
     }
 }

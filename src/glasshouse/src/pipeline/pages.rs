@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use glasshouse_capture::{Given, Harvester, Taken};
+use glasshouse_capture::{Given, Harvester, PIXEL_LIMIT, SIDE_LIMIT, Taken};
 use glasshouse_model::page::{Format, Open};
-use glasshouse_model::{
-    ArtifactKind, BackendInfo, Fault, Job, Limits, Origin, Outcome, Phases, RuntimeInfo, Stream, Usage,
-};
+use glasshouse_model::{ArtifactKind, BackendInfo, Fault, Job, Limits, Origin, Outcome, Phases, Stream, Usage};
 use glasshouse_web::{Cut, PageJob, PageLimits, PageReport, Picture, Source};
 use serde_json::{Value, json};
 
@@ -55,15 +53,9 @@ pub trait Taker: Send + Sync {
     fn take(&self, given: Vec<Given>, limits: &Limits) -> Result<Taken, Fault>;
 }
 
-impl Taker for Harvester {
+impl Taker for Arc<Harvester> {
     fn take(&self, given: Vec<Given>, limits: &Limits) -> Result<Taken, Fault> {
-        Self::take(self, given, limits)
-    }
-}
-
-impl<T: Taker + ?Sized> Taker for Arc<T> {
-    fn take(&self, given: Vec<Given>, limits: &Limits) -> Result<Taken, Fault> {
-        self.as_ref().take(given, limits)
+        Harvester::take(self, given, limits)
     }
 }
 
@@ -127,10 +119,6 @@ impl<R: PageRunner, T: Taker> Executor for Pages<R, T> {
         self.runner.get_ready();
     }
 
-    fn runtime(&self, job: &Job) -> RuntimeInfo {
-        RuntimeInfo { name: job.runtime.clone(), ..RuntimeInfo::default() }
-    }
-
     fn backend(&self, job: &Job) -> BackendInfo {
         self.runner.backend(job)
     }
@@ -148,7 +136,6 @@ fn page_job(job: &Job, name: &str) -> PageJob {
         }
         Open::Content => Source::Content(job.code.clone()),
     };
-    let usual = PageLimits::default();
     PageJob {
         source,
         files,
@@ -161,13 +148,21 @@ fn page_job(job: &Job, name: &str) -> PageJob {
         results: None,
         pdf: false,
         options: request.options,
-        limits: PageLimits {
-            wall: limits.wall,
-            navigation: usual.navigation.min(limits.wall),
-            action: usual.action.min(limits.wall),
-            idle: usual.idle.min(limits.wall),
-            ..usual
-        },
+        limits: page_limits(limits.wall),
+    }
+}
+
+/// What a page may use that has so much time. Its pictures are no larger than those that are checked.
+pub(super) fn page_limits(wall: Duration) -> PageLimits {
+    let usual = PageLimits::default();
+    PageLimits {
+        wall,
+        navigation: usual.navigation.min(wall),
+        action: usual.action.min(wall),
+        idle: usual.idle.min(wall),
+        side: SIDE_LIMIT,
+        pixels: PIXEL_LIMIT,
+        ..usual
     }
 }
 

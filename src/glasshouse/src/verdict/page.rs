@@ -102,7 +102,9 @@ fn ending(page: &PageEvidence<'_>) -> Option<(Verdict, Cause)> {
 
 /// The address at which a page ends, if nobody answers it: what is seen then is the browser's own error page.
 pub fn went_astray(report: &PageReport) -> Option<&str> {
-    let asked = report.requests.iter().rfind(|request| request.kind == "document" && request.url == report.url)?;
+    // What is after a `#` is no part of a request.
+    let url = report.url.split('#').next().unwrap_or_default();
+    let asked = report.requests.iter().rfind(|request| request.kind == "document" && request.url == url)?;
     (asked.by == Answerer::Nobody).then_some(&report.url)
 }
 
