@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    SendFlags, SocketFlags, SocketType, recv, recvmsg, sendmsg, socketpair,
 };
 
 const LONGEST_MESSAGE: usize = 256 * 1024;
@@ -65,7 +65,12 @@ impl Channel {
 
     /// Receives the message that is there; `None` when the other side is gone.
     pub(crate) fn receive(&self) -> io::Result<Option<Message>> {
-        let mut bytes = vec![0; LONGEST_MESSAGE];
+        // As long as the message is: a buffer for the longest, made for each, would cost more than all else here.
+        let (_, length) = recv(&self.socket, &mut [0; 0], RecvFlags::PEEK | RecvFlags::TRUNC)?;
+        if length > LONGEST_MESSAGE {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("a message of {length} bytes")));
+        }
+        let mut bytes = vec![0; length];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(16))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let received =
@@ -79,7 +84,6 @@ impl Channel {
         if received.bytes == 0 {
             return Ok(None);
         }
-        bytes.truncate(received.bytes);
         Ok(Some(Message { bytes, descriptors }))
     }
 
@@ -126,6 +130,9 @@ mod tests {
     fn messages_keep_their_bounds_and_descriptors() {
         let (ours, theirs) = channel().unwrap();
         let theirs = Channel::from(theirs);
+        let long = vec![7; 100_000];
+        ours.send(&long, &[]).unwrap();
+        assert!(theirs.receive().unwrap().unwrap().bytes == long);
         ours.send(b"one", &[]).unwrap();
         ours.send(b"two", &[ours.as_fd(), ours.as_fd()]).unwrap();
         let deadline = Instant::now() + Duration::from_secs(1);
