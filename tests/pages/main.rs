@@ -51,6 +51,37 @@ fn pages_get_the_verdicts_that_they_must_get() {
 }
 
 #[test]
+fn a_moving_page_gives_frames_with_their_times() {
+    let code = "<!DOCTYPE html><body style='margin:0'><div style='height:300px;background:navy'></div><script>let n = 0;\
+        setInterval(() => { n += 1; document.querySelector('div').style.width = n * 10 + 'px' }, 50)</script>";
+    let row =
+        |id: &str, page: Value| json!({"id": id, "runtime": "web", "code": code, "page": page}).to_string() + "\n";
+    let frames = |frames: Value| json!({"captures": {"frames": frames, "shots": [{"name": "end"}]}});
+    let mut exact = frames(json!({"every": 100, "count": 12}));
+    exact["options"] = json!({"virtual_time": 1000});
+    let (folder, records) = run(&(row("exact", exact) + &row("live", frames(json!({"at": [0, 400]})))));
+    let taken: Vec<&Value> = records["exact"]["artifacts"].as_array().unwrap().iter().collect();
+    assert_eq!((taken.len(), &taken[12]["name"]), (13, &json!("end.png")));
+    let mut last = 0;
+    for (index, frame) in taken[..12].iter().enumerate() {
+        assert_eq!(frame["name"], format!("frame-{:03}.png", index + 1));
+        assert_eq!((&frame["kind"], &frame["origin"]["call"]), (&json!("screenshot"), &json!("frame")));
+        let at = index as f64 / 10.0;
+        assert_eq!(frame["facts"], json!({"at": at, "wanted": at}));
+        let bytes = stored(folder.path(), frame["hash"].as_str().unwrap());
+        let picture = image::load_from_memory(&bytes).unwrap().to_rgb8();
+        let wide = (0..picture.width()).take_while(|x| picture.get_pixel(*x, 5).0 == [0, 0, 128]).count();
+        // Two steps of ten pixels for each frame after the first.
+        assert!(index == 0 || wide == last + 20, "frame {index} is {wide} wide after {last}");
+        last = wide;
+    }
+    let live: Vec<&Value> = records["live"]["artifacts"].as_array().unwrap().iter().collect();
+    let facts = |index: usize, key: &str| live[index]["facts"][key].as_f64().unwrap();
+    assert_eq!((live.len(), facts(0, "wanted"), facts(1, "wanted")), (3, 0.0, 0.4));
+    assert!(facts(1, "at") >= 0.4 && live[0]["hash"] != live[1]["hash"], "{live:?}");
+}
+
+#[test]
 fn a_package_that_the_mirror_lacks_is_named_with_the_command_that_adds_it() {
     let page = |package: &str, script: &str| {
         format!(
@@ -94,6 +125,7 @@ fn fields_that_are_wrong_are_named_and_the_other_rows_go_on() {
     let bad = [
         (json!({"page": {"viewport": {"width": 0}}}), "page.viewport"),
         (json!({"page": {"untill": "load"}}), "untill"),
+        (json!({"page": {"captures": {"frames": {"every": 40}}}}), "page.captures.frames"),
         (json!({"actions": [{"action": "jump"}]}), "actions[0]"),
         (json!({"actions": "click"}), "actions"),
         (json!({"stdin": "x"}), "\"stdin\": is for programs"),

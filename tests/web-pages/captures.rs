@@ -102,6 +102,7 @@ fn the_document_comes_as_text_and_as_trees() {
          <p hidden>unseen</p><script>document.body.append('later')</script>",
     );
     job.captures = Captures {
+        frames: None,
         shots: Vec::new(),
         html: true,
         tree: Some(vec!["color".into(), "font-weight".into()]),

@@ -5,6 +5,7 @@
 mod captures;
 #[path = "../web-common/mod.rs"]
 mod common;
+mod frames;
 mod isolation;
 mod steps;
 

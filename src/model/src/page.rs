@@ -180,6 +180,9 @@ impl Default for Shot {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Captures {
+    /// Pictures of the window while the page moves, taken before all others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames: Option<Frames>,
     /// Pictures.
     pub shots: Vec<Shot>,
     /// The document as serialised HTML.
@@ -188,6 +191,54 @@ pub struct Captures {
     pub tree: Option<Vec<String>>,
     /// The accessibility tree.
     pub accessibility: bool,
+}
+
+/// When pictures of the window are taken while the page moves: `every` so many milliseconds `count` times, the first at
+/// once, or `at` these milliseconds. Counted from when the page is there and all steps are done.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Frames {
+    /// Milliseconds from one to the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub every: Option<u64>,
+    /// How many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// Milliseconds, each greater than the one before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Vec<u64>>,
+}
+
+impl Frames {
+    /// How many there may be: all are held in memory until the page is over.
+    pub const MOST: u64 = 256;
+    /// The latest time, in milliseconds: an hour.
+    pub const LATEST: u64 = 3_600_000;
+
+    /// The times in milliseconds, in their order.
+    ///
+    /// # Errors
+    /// What is wrong, where they are not given in one of the two ways.
+    pub fn times(&self) -> Result<Vec<u64>, String> {
+        let most = Self::MOST;
+        let times = match (self.every, self.count, &self.at) {
+            (Some(every), Some(count), None) => {
+                if every == 0 || !(1..=most).contains(&count) {
+                    return Err(format!("\"every\" is 1 ms at least, and \"count\" 1 to {most}"));
+                }
+                (0..count).map(|index| index.saturating_mul(every)).collect()
+            }
+            (None, None, Some(at)) => at.clone(),
+            _ => return Err("give either \"every\" and \"count\", or \"at\"".to_owned()),
+        };
+        if times.is_empty() || times.len() as u64 > most || times.windows(2).any(|pair| pair[0] >= pair[1]) {
+            return Err(format!("\"at\" holds 1 to {most} times, each greater than the one before"));
+        }
+        match times.last() {
+            Some(last) if *last > Self::LATEST => Err(format!("{last} ms is more than {}", Self::LATEST)),
+            _ => Ok(times),
+        }
+    }
 }
 
 /// One thing that is done with a page. Elements are named by selectors: CSS, or `text=`, `label=`, `xpath=`.
@@ -287,7 +338,8 @@ pub struct Options {
     pub seed: Option<u64>,
     /// Freezes `Date` and `performance.now` at this many milliseconds since 1970.
     pub clock: Option<u64>,
-    /// After the page is there, time runs ahead by so many milliseconds as fast as the page's work allows.
+    /// After the page is there, time runs ahead by so many milliseconds as fast as the page's work allows, and stands
+    /// still then. Frames move it on, each by exactly what it asks for.
     pub virtual_time: Option<u64>,
 }
 
@@ -407,6 +459,32 @@ mod tests {
         assert_eq!((page.viewport.width, page.viewport.height), (800, 720));
         assert!(page.captures.shots.is_empty() && PageRequest::default().captures.shots.len() == 1);
         assert!(serde_json::from_str::<PageRequest>(r#"{"viewprot": {}}"#).is_err());
+    }
+
+    #[test]
+    fn frames_come_at_even_steps_or_at_given_times() {
+        let times = |text: &str| serde_json::from_str::<Frames>(text).unwrap().times();
+        assert_eq!(times(r#"{"every": 40, "count": 3}"#), Ok(vec![0, 40, 80]));
+        assert_eq!(times(r#"{"at": [0, 500, 3600000]}"#), Ok(vec![0, 500, 3_600_000]));
+        for wrong in [
+            "{}",
+            r#"{"every": 40}"#,
+            r#"{"count": 3}"#,
+            r#"{"every": 0, "count": 3}"#,
+            r#"{"every": 40, "count": 0}"#,
+            r#"{"every": 40, "count": 257}"#,
+            r#"{"every": 3600000, "count": 3}"#,
+            r#"{"every": 40, "count": 3, "at": [1]}"#,
+            r#"{"at": []}"#,
+            r#"{"at": [5, 5]}"#,
+            r#"{"at": [3600001]}"#,
+        ] {
+            assert!(times(wrong).is_err(), "{wrong}");
+        }
+        assert!(serde_json::from_str::<Frames>(r#"{"fps": 30}"#).is_err());
+        // A page without frames is the job that it was before there were any.
+        let page = serde_json::to_string(&PageRequest::default()).unwrap();
+        assert!(!page.contains("frames"), "{page}");
     }
 
     #[test]

@@ -207,6 +207,9 @@ impl Row {
             }
         };
         page.viewport.check().map_err(|message| RowError::field("page.viewport", message))?;
+        if let Some(frames) = &page.captures.frames {
+            frames.times().map_err(|message| RowError::field("page.captures.frames", message))?;
+        }
         let step = |(index, value): (usize, &Value)| {
             serde_json::from_value::<Step>(value.clone())
                 .map_err(|error| RowError::field(format!("actions[{index}]"), error.to_string()))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use glasshouse_model::page::{Area, Captures, Format, Options, Rect, Shot, Step, Until, Viewport};
+pub use glasshouse_model::page::{Area, Captures, Format, Frames, Options, Rect, Shot, Step, Until, Viewport};
 
 /// One page to render: where it comes from, what is done with it, what is captured of it.
 #[derive(Clone, Debug, PartialEq)]

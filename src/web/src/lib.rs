@@ -28,7 +28,9 @@ pub use answers::{Answer, Answerer, Answers, Asked, Body, LackingPackage, NoAnsw
 pub use browser::Recycling;
 pub use error::WebError;
 pub use host::{BrowserProcess, Death, Host, Pipes};
-pub use job::{Area, Captures, Format, Options, PageJob, PageLimits, Rect, Shot, Source, Step, Until, Viewport};
+pub use job::{
+    Area, Captures, Format, Frames, Options, PageJob, PageLimits, Rect, Shot, Source, Step, Until, Viewport,
+};
 pub use local::LocalHost;
 pub use page::failure;
 pub use renderer::Renderer;

@@ -267,6 +267,9 @@ fn check(job: &PageJob) -> Result<(), WebError> {
     if !(0.1..=8.0).contains(&view.scale) {
         return Err(WebError::Job(format!("{} device pixels per CSS pixel are not within 0.1 to 8", view.scale)));
     }
+    if let Some(frames) = &job.captures.frames {
+        frames.times().map_err(|why| WebError::Job(format!("frames: {why}")))?;
+    }
     Ok(())
 }
 

@@ -134,8 +134,11 @@ pub struct Picture {
     pub height: u32,
     /// The page's size in CSS pixels where that is more than the picture shows, since the limit on pictures was met.
     pub cut_from: Option<(u32, u32)>,
-    /// Seconds since the job's start.
+    /// When the browser was asked for it, in seconds since the job's start; of a frame, since frames began, in the
+    /// page's own time where that is virtual.
     pub at: f64,
+    /// Of a frame: the time at which it was wanted, on the same clock.
+    pub wanted: Option<f64>,
 }
 
 /// Something that may have been cut at a limit.

@@ -1,10 +1,11 @@
 //! One job on its page: load, steps, captures.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::job::{PageJob, Shot, Source, Step};
+use crate::WebError;
+use crate::job::{Area, Frames, PageJob, Shot, Source, Step};
 use crate::page::{Gone, Halt, LATE, Page};
 use crate::report::{Cut, Ending, Picture, Timings};
 use crate::steps;
@@ -81,16 +82,22 @@ impl<'a> Run<'a> {
         self.doing = what.into();
     }
 
+    /// Whether frames are taken in the page's own time.
+    fn exact(&self) -> bool {
+        self.job.captures.frames.is_some() && self.job.options.virtual_time.is_some()
+    }
+
     fn load(&mut self) -> Result<(), Stopped> {
         self.doing("making the window");
         if self.job.viewport != crate::Viewport::default() {
             self.page.fit_window(&self.job.viewport, self.deadline)?;
         }
-        // A user acts on what is drawn, so from here on all of the window is.
-        if self.job.viewport != crate::Viewport::default() || !self.job.steps.is_empty() {
+        // A user acts on what is drawn, and a moving page is looked at again and again, so from here on all of the window is.
+        let acted_on = !self.job.steps.is_empty() || self.job.captures.frames.is_some();
+        if self.job.viewport != crate::Viewport::default() || acted_on {
             self.page.show(&self.job.viewport, self.deadline)?;
         }
-        self.page.make_repeatable(&self.job.options, self.deadline)?;
+        self.page.make_repeatable(&self.job.options, self.exact(), self.deadline)?;
         let by = self.deadline.min(Instant::now() + self.job.limits.navigation);
         match &self.job.source {
             Source::Content(html) => {
@@ -142,8 +149,62 @@ impl<'a> Run<'a> {
         Ok(picture.map(|picture| self.shots.push(picture)))
     }
 
+    /// The window at the times that are asked for, as the page moves: nothing is stopped, hidden or scrolled for them. One
+    /// that cannot be taken in time is taken as soon as the one before is done, and says so by its time.
+    fn frames(&mut self, frames: &Frames) -> Result<(), Stopped> {
+        let job = self.job;
+        let times = frames.times().map_err(|message| Stopped::Halted(Halt::Failed(WebError::Job(message))))?;
+        let exact = self.exact();
+        let base = Instant::now();
+        let mut passed = 0;
+        for (index, &wanted) in times.iter().enumerate() {
+            self.doing(format!("waiting for frame {} at {wanted} ms", index + 1));
+            if exact {
+                if wanted > passed && !self.page.run_ahead(wanted - passed, self.deadline)? {
+                    return Err(Stopped::Halted(Halt::Late));
+                }
+                passed = wanted;
+            } else {
+                let left = (base + Duration::from_millis(wanted)).saturating_duration_since(Instant::now());
+                if !left.is_zero() {
+                    self.page.rest(left, self.deadline)?;
+                }
+            }
+            self.doing(format!("taking frame {}", index + 1));
+            let shot = Shot {
+                name: format!("frame-{:03}", index + 1),
+                area: Area::Viewport,
+                still: false,
+                caret: true,
+                ..Shot::default()
+            };
+            let picture = self.page.shoot(&shot, &job.viewport, &job.limits, base, false, self.deadline)?;
+            match picture {
+                Ok(mut picture) => {
+                    let wanted = wanted as f64 / 1000.0;
+                    picture.wanted = Some(wanted);
+                    if exact {
+                        picture.at = wanted;
+                    }
+                    self.shots.push(picture);
+                }
+                Err(message) => return Err(self.not_taken(0, message)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The end of a job of which a picture at the end cannot be taken.
+    fn not_taken(&self, index: usize, message: String) -> Stopped {
+        let late = message.starts_with(LATE);
+        Stopped::By(Ending::Step { index: self.job.steps.len() + index, message, late })
+    }
+
     fn captures(&mut self) -> Result<(), Stopped> {
         let captures = &self.job.captures;
+        if let Some(frames) = &captures.frames {
+            self.frames(frames)?;
+        }
         for (index, shot) in captures.shots.iter().enumerate() {
             self.doing(format!("taking picture {:?}", shot.name));
             let read_on = captures.html
@@ -153,8 +214,7 @@ impl<'a> Run<'a> {
                 || self.job.pdf;
             let last = index + 1 == captures.shots.len() && !read_on;
             if let Err(message) = self.shoot(shot, last)? {
-                let late = message.starts_with(LATE);
-                return Err(Stopped::By(Ending::Step { index: self.job.steps.len() + index, message, late }));
+                return Err(self.not_taken(index, message));
             }
         }
         let most = self.job.limits.document;

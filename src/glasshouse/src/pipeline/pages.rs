@@ -197,6 +197,9 @@ fn shot(picture: Picture, names: &mut BTreeMap<String, u32>) -> Given {
     *seen += 1;
     let name = if *seen == 1 { picture.name.clone() } else { format!("{}-{seen}", picture.name) };
     let mut facts = json!({"at": picture.at});
+    if let Some(wanted) = picture.wanted {
+        facts["wanted"] = json!(wanted);
+    }
     if let Some((width, height)) = picture.cut_from {
         facts["cut_from"] = json!([width, height]);
     }
@@ -204,7 +207,7 @@ fn shot(picture: Picture, names: &mut BTreeMap<String, u32>) -> Given {
         name: format!("{name}.{extension}"),
         kind: ArtifactKind::Screenshot,
         bytes: picture.bytes,
-        origin: Some(origin("shot")),
+        origin: Some(origin(if picture.wanted.is_some() { "frame" } else { "shot" })),
         facts: Some(facts),
     }
 }

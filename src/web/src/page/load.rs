@@ -7,6 +7,7 @@ use chromiumoxide_cdp::cdp::browser_protocol::emulation::{SetVirtualTimePolicyPa
 use chromiumoxide_cdp::cdp::browser_protocol::page::NavigateParams;
 use serde_json::{Value, json};
 
+use super::shot::FONTS_READY;
 use super::{Halt, Page};
 use crate::answers::OWN_ORIGIN;
 use crate::job::{Options, Until};
@@ -102,9 +103,13 @@ impl Page {
         self.run::<Value>(IMAGES, &[json!(most.as_millis() as u64)], deadline).map(drop)
     }
 
-    /// Makes chance and time repeatable from here on, in this document and all that follow.
-    pub(crate) fn make_repeatable(&mut self, options: &Options, deadline: Instant) -> Result<(), Halt> {
+    /// Makes chance and time repeatable from here on, in this document and all that follow. `exact` moves animations and
+    /// what draws them by the page's own time, which otherwise follow the browser's clock even where time is virtual.
+    pub(crate) fn make_repeatable(&mut self, options: &Options, exact: bool, deadline: Instant) -> Result<(), Halt> {
         let mut source = String::new();
+        if exact {
+            source.push_str(concat!("(", include_str!("../script/exact.js"), ")();"));
+        }
         if let Some(seed) = options.seed {
             // Scripts keep whole numbers up to 2^53: the seed goes in as two halves.
             let halves = json!([(seed >> 32) as u32, seed as u32]);
@@ -122,16 +127,29 @@ impl Page {
         Ok(())
     }
 
-    /// Lets the page's time run ahead by so many milliseconds, as fast as its work allows. `false`: it was not done by
-    /// the deadline, and time runs on as usual.
+    /// Lets the page's time run ahead by so many milliseconds, as fast as its work allows; it stands still then. `false`:
+    /// it was not done by the deadline, and time runs on as usual.
     pub(crate) fn run_ahead(&mut self, ms: u64, deadline: Instant) -> Result<bool, Halt> {
-        self.watch.virtual_time_over = false;
+        if !self.watch.time_stands {
+            // Pictures wait for fonts, which come no more when time stands still.
+            drop(self.run::<Value>(FONTS_READY, &[], deadline)?);
+        }
+        if ms == 0 {
+            // A budget of nothing would never be told to be used up.
+            self.ask(&SetVirtualTimePolicyParams::new(VirtualTimePolicy::Pause), deadline)?;
+            self.watch.time_stands = true;
+            return Ok(true);
+        }
+        (self.watch.virtual_time_over, self.watch.time_stands) = (false, false);
         let mut ahead = SetVirtualTimePolicyParams::new(VirtualTimePolicy::Advance);
         ahead.budget = Some(ms as f64);
         ahead.max_virtual_time_task_starvation_count = Some(10_000);
         self.ask(&ahead, deadline)?;
         match self.until(deadline, |page| page.watch.virtual_time_over.then_some(())) {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                self.watch.time_stands = true;
+                Ok(true)
+            }
             Err(Halt::Late) => Ok(false),
             Err(halt) => Err(halt),
         }

@@ -25,7 +25,7 @@ use crate::job::{Area, Format, PageLimits, Rect, Shot, Viewport};
 use crate::report::Picture;
 
 const PREPARE: &str = include_str!("../script/prepare.js");
-const FONTS_READY: &str = "() => document.fonts.ready.then(() => null)";
+pub(super) const FONTS_READY: &str = "() => document.fonts.ready.then(() => null)";
 const EXTENT: &str = include_str!("../script/extent.js");
 const RESTORE: &str = "() => globalThis.glasshouseRestore && globalThis.glasshouseRestore()";
 
@@ -57,7 +57,7 @@ struct Data {
 }
 
 impl Page {
-    /// Takes a picture, which will bear the time since `started`. After the last one the page is left as it was for it.
+    /// Takes a picture, which will bear the time from `started` until the browser was asked for it. After the last one the page is left as it was for it.
     ///
     /// The inner error says why there can be none, such as an element that is not there.
     pub(crate) fn shoot(
@@ -73,10 +73,14 @@ impl Page {
         self.run_in_other_frames(PREPARE, &arguments, deadline)?;
         // One after the other, as Playwright does it, though one script could do all: between two of them the page goes
         // on, and one that loads scripts asynchronously has come as far as it would have there.
-        for (script, arguments) in [(PREPARE, arguments.as_slice()), (FONTS_READY, &[])] {
-            if let Err(thrown) = self.run::<Value>(script, arguments, deadline)? {
-                return Ok(Err(thrown));
-            }
+        if let Err(thrown) = self.run::<Value>(PREPARE, &arguments, deadline)? {
+            return Ok(Err(thrown));
+        }
+        // Where the page's time stands still the promise would stay one: fonts were waited for before.
+        if !self.watch.time_stands
+            && let Err(thrown) = self.run::<Value>(FONTS_READY, &[], deadline)?
+        {
+            return Ok(Err(thrown));
         }
         let extent = match self.run::<Extent>(EXTENT, &[], deadline)? {
             Ok(extent) => extent,
@@ -163,6 +167,7 @@ impl Page {
             optimize_for_speed: Some(shot.format == Format::Png),
             ..Default::default()
         };
+        let at = started.elapsed().as_secs_f64();
         let Call { id, method, .. } = self.send(&command, deadline)?;
         let call: Call<Data> = Call { id, method, answer: std::marker::PhantomData };
         let answer = self.wait(&call, deadline);
@@ -189,7 +194,8 @@ impl Page {
             width,
             height,
             cut_from: cut.then_some((whole.width as u32, whole.height as u32)),
-            at: started.elapsed().as_secs_f64(),
+            at,
+            wanted: None,
         }))
     }
 

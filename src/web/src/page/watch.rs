@@ -19,6 +19,8 @@ pub(crate) struct Watch {
     most: usize,
     /// Whether virtual time has run out.
     pub(super) virtual_time_over: bool,
+    /// Whether the page's time is virtual and stands still.
+    pub(super) time_stands: bool,
     downloads: Vec<String>,
 }
 

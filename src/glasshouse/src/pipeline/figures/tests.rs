@@ -143,7 +143,8 @@ fn a_window_is_a_shot_and_what_it_lacked_is_told() {
         let mut report = report(Ending::Complete, &[]);
         let format = glasshouse_model::page::Format::Png;
         let (name, bytes) = ("page".to_owned(), b"shot".to_vec());
-        report.shots = vec![Picture { name, format, bytes, width: 1, height: 1, cut_from: None, at: 0.0 }];
+        report.shots =
+            vec![Picture { name, format, bytes, width: 1, height: 1, cut_from: None, at: 0.0, wanted: None }];
         let (url, method, kind) = ("https://tiles.example/1.png".to_owned(), "GET".to_owned(), "image".to_owned());
         report.requests = vec![Request { url, method, kind, by: Answerer::Nobody, status: None, lacking: Vec::new() }];
         Ok(report)
