@@ -162,3 +162,11 @@ pub struct Timings {
     /// In captures.
     pub capture: f64,
 }
+
+impl Timings {
+    /// Of the page itself: without the wait for a fresh one, which is ours.
+    #[must_use]
+    pub fn page(&self) -> f64 {
+        self.load + self.steps + self.capture
+    }
+}

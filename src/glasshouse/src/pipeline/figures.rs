@@ -78,16 +78,29 @@ where
         Self { find, browser: None, taker, busy: false }
     }
 
-    fn one(&mut self, job: &Job, page: FigurePage, left: Duration, artifacts: &mut [Artifact]) -> Result<Shown, Fault> {
+    fn browser(&mut self) -> Result<&mut Browser, Fault> {
         let browser = match self.browser.take() {
             Some(browser) => browser,
             None => (self.find)()?,
         };
-        let (info, runner) = self.browser.insert(browser);
+        Ok(self.browser.insert(browser))
+    }
+
+    /// Shows one page; also how long it took of its own, which is all that counts against the run's time: a browser that has to be
+    /// started, let alone built, is not the program's doing.
+    fn one(
+        &mut self,
+        job: &Job,
+        page: FigurePage,
+        left: Duration,
+        artifacts: &mut [Artifact],
+    ) -> Result<(Shown, Duration), Fault> {
+        let (info, runner) = self.browser()?;
         let (figure, format) = (page.figure, page.format);
         let places: Vec<usize> = figure.into_iter().chain(page.files.iter().copied()).collect();
         let (mut report, _) = runner.render(job, &page_job(page, left))?;
         let mut shown = Shown { versions: versions(info), ..Shown::default() };
+        let own = Duration::from_secs_f64(report.timings.page());
         let facts = facts(&report);
         let (picture, file) = match outcome(&mut report, format, left) {
             Ok(outcome) => outcome,
@@ -95,7 +108,7 @@ where
                 for place in places {
                     set(artifacts, place, |waiting| waiting.problem = Some(format!("its page was not shown: {why}")));
                 }
-                return Ok(shown);
+                return Ok((shown, own));
             }
         };
         let mut given = Vec::new();
@@ -112,7 +125,7 @@ where
         for (place, artifact) in places.into_iter().zip(taken.artifacts) {
             set(artifacts, place, |waiting| *waiting = artifact);
         }
-        Ok(shown)
+        Ok((shown, own))
     }
 }
 
@@ -123,11 +136,12 @@ where
 {
     fn show(&mut self, job: &Job, pages: Vec<FigurePage>, artifacts: &mut [Artifact]) -> Result<Shown, Fault> {
         self.busy = true;
+        self.browser()?;
         let started = Instant::now();
-        let most = job.policy.limits.wall;
+        let (most, mut used) = (job.policy.limits.wall, Duration::ZERO);
         let mut all = Shown::default();
         for page in pages {
-            let left = most.saturating_sub(started.elapsed()).min(ONE_PAGE);
+            let left = most.saturating_sub(used).min(ONE_PAGE);
             if left < TOO_LITTLE {
                 let why = format!("its page was not shown: those before it took {}", seconds(most.as_secs_f64()));
                 for place in page.figure.into_iter().chain(page.files) {
@@ -135,7 +149,8 @@ where
                 }
                 continue;
             }
-            let one = self.one(job, page, left, artifacts)?;
+            let (one, own) = self.one(job, page, left, artifacts)?;
+            used += own;
             all.versions = one.versions;
             all.check_seconds += one.check_seconds;
         }

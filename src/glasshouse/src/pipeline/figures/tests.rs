@@ -213,8 +213,8 @@ fn pages_share_the_time_that_the_program_had() {
     let mut renders = 0;
     let render = |asked: &PageJob| {
         assert!(asked.limits.wall <= Duration::from_millis(300));
-        std::thread::sleep(asked.limits.wall);
-        Ok(report(Ending::Deadline { during: "x".into(), responsive: true }, &[]))
+        let timings = Timings { load: asked.limits.wall.as_secs_f64(), ..Timings::default() };
+        Ok(PageReport { timings, ..report(Ending::Deadline { during: "x".into(), responsive: true }, &[]) })
     };
     let taker = Believes::default();
     let find = || {
@@ -229,4 +229,28 @@ fn pages_share_the_time_that_the_program_had() {
     assert!(artifacts[0].problem.as_ref().unwrap().contains("was not done"));
     assert!(artifacts[1].problem.as_ref().unwrap().contains("those before it took"));
     assert_eq!(renders, 1, "one browser for all pages");
+}
+
+/// The first program of all whose figures are pages waits until the browser's image is built. That is no time of its own.
+#[test]
+fn a_browser_that_takes_long_to_come_costs_pages_nothing() {
+    let mut job = job();
+    job.policy.limits.wall = Duration::from_millis(200);
+    let render = |asked: &PageJob| {
+        assert_eq!(asked.limits.wall, Duration::from_millis(200));
+        std::thread::sleep(Duration::from_millis(300));
+        let timings = Timings { lease: 0.3, ..Timings::default() };
+        Ok(PageReport { timings, ..report(Ending::Complete, &["png cG5n"]) })
+    };
+    let taker = Believes::default();
+    let find = || {
+        std::thread::sleep(Duration::from_millis(300));
+        Ok((RuntimeInfo::default(), Box::new(FakePages(render)) as Box<dyn PageRunner>))
+    };
+    let mut artifacts = vec![artifact("figure-1.png", ArtifactKind::Figure, None); 2];
+    let mut second = page(PictureOf::Result, PageFormat::Png, Vec::new());
+    second.figure = Some(1);
+    let pages = vec![page(PictureOf::Result, PageFormat::Png, Vec::new()), second];
+    Figures::new(find, &taker).show(&job, pages, &mut artifacts).unwrap();
+    assert!(artifacts.iter().all(|artifact| artifact.problem.is_none()), "{artifacts:?}");
 }
