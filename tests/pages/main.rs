@@ -59,8 +59,8 @@ fn a_moving_page_gives_frames_with_their_times() {
     let frames = |frames: Value| json!({"captures": {"frames": frames, "shots": [{"name": "end"}]}});
     let mut exact = frames(json!({"every": 100, "count": 12}));
     exact["options"] = json!({"virtual_time": 1000});
-    let (folder, records) = run(&(row("exact", exact) + &row("live", frames(json!({"at": [0, 400]})))));
-    let taken: Vec<&Value> = records["exact"]["artifacts"].as_array().unwrap().iter().collect();
+    let done = run(&(row("exact", exact) + &row("live", frames(json!({"at": [0, 400]})))));
+    let taken: Vec<&Value> = done.record("exact")["artifacts"].as_array().unwrap().iter().collect();
     assert_eq!((taken.len(), &taken[12]["name"]), (13, &json!("end.png")));
     let mut last = 0;
     for (index, frame) in taken[..12].iter().enumerate() {
@@ -68,14 +68,13 @@ fn a_moving_page_gives_frames_with_their_times() {
         assert_eq!((&frame["kind"], &frame["origin"]["call"]), (&json!("screenshot"), &json!("frame")));
         let at = index as f64 / 10.0;
         assert_eq!(frame["facts"], json!({"at": at, "wanted": at}));
-        let bytes = stored(folder.path(), frame["hash"].as_str().unwrap());
-        let picture = image::load_from_memory(&bytes).unwrap().to_rgb8();
-        let wide = (0..picture.width()).take_while(|x| picture.get_pixel(*x, 5).0 == [0, 0, 128]).count();
+        let picture = done.picture("exact", frame["name"].as_str().unwrap());
+        let wide = (0..picture.width()).take_while(|x| picture.get_pixel(*x, 5).0 == [0, 0, 128, 255]).count();
         // Two steps of ten pixels for each frame after the first.
         assert!(index == 0 || wide == last + 20, "frame {index} is {wide} wide after {last}");
         last = wide;
     }
-    let live: Vec<&Value> = records["live"]["artifacts"].as_array().unwrap().iter().collect();
+    let live: Vec<&Value> = done.record("live")["artifacts"].as_array().unwrap().iter().collect();
     let facts = |index: usize, key: &str| live[index]["facts"][key].as_f64().unwrap();
     assert_eq!((live.len(), facts(0, "wanted"), facts(1, "wanted")), (3, 0.0, 0.4));
     assert!(facts(1, "at") >= 0.4 && live[0]["hash"] != live[1]["hash"], "{live:?}");
