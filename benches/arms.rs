@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use glasshouse::bench::Bench;
 use glasshouse_model::Limits;
-use glasshouse_sandbox::{RunRequest, Worker, imports};
+use glasshouse_sandbox::{Language, RunRequest, Worker, imports};
 use serde::Deserialize;
 
 use crate::Outcome;
@@ -101,7 +101,7 @@ impl Settings {
         Ok(chosen
             .map(|index| {
                 let row = &rows[index];
-                let modules = imports(&row.code);
+                let modules = imports(Language::Python, &row.code);
                 Program { id: row.id.clone(), code: row.code.clone(), modules }
             })
             .collect())

@@ -1,5 +1,5 @@
-//! Builds src/guest, which runs inside sandboxes, as its own two artifacts: a static program and a
-//! library that needs no libc. The crate embeds both.
+//! Builds src/guest, which runs inside sandboxes, as its own three artifacts: a static program, a library that needs no
+//! libc, and the same for R with what R needs beside. The crate embeds all of them.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,15 +7,21 @@ use std::process::Command;
 
 fn main() {
     let guest = PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("../guest");
-    for source in ["Cargo.toml", "build.rs", "src", "jail"] {
+    for source in ["Cargo.toml", "build.rs", "src", "jail", "r"] {
         println!("cargo::rerun-if-changed={}", guest.join(source).display());
     }
     let target = PathBuf::from(variable("OUT_DIR")).join("guest");
-    build(&guest, &target, &["--bin", "glasshouse-guest", "--", "-C", "target-feature=+crt-static"]);
-    build(&guest, &target, &["--lib"]);
+    build(
+        &guest,
+        &target,
+        &["-p", "glasshouse-guest", "--bin=glasshouse-guest", "--", "-C", "target-feature=+crt-static"],
+    );
+    build(&guest, &target, &["-p", "glasshouse-guest", "--lib"]);
+    build(&guest, &target, &["-p", "glasshouse-r", "--lib"]);
     let built = target.join("release");
     println!("cargo::rustc-env=GLASSHOUSE_GUEST={}", built.join("glasshouse-guest").display());
     println!("cargo::rustc-env=GLASSHOUSE_JAIL={}", built.join("libglasshouse_jail.so").display());
+    println!("cargo::rustc-env=GLASSHOUSE_JAIL_R={}", built.join("libglasshouse_r.so").display());
 }
 
 fn build(guest: &Path, target: &Path, what: &[&str]) {

@@ -1,5 +1,7 @@
 //! Where tests find the workspace and keep what is made once.
 
+#![allow(dead_code, reason = "each test target uses a part of it")]
+
 use std::env;
 use std::path::{Path, PathBuf};
 

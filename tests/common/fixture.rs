@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use glasshouse_model::{Limits, Requirement};
-use glasshouse_sandbox::{Driver, Pool, PoolConfig, RunRequest, Terms, Worker, seccomp};
+use glasshouse_sandbox::{Driver, Language, Pool, PoolConfig, RunRequest, Terms, Worker, seccomp};
 
 use super::cache::cache;
 pub(crate) use super::cache::workspace;
@@ -56,7 +56,8 @@ fn config(profile: &str) -> PoolConfig {
     let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     PoolConfig {
         root: root(),
-        driver: Driver::lay_out(&driver_files(), &cache()).unwrap(),
+        driver: Driver::lay_out(&driver_files(), Language::Python, &cache()).unwrap(),
+        language: Language::Python,
         interpreter: runtime["interpreter"].as_str().unwrap().to_owned(),
         script: "main.py".to_owned(),
         environment: environment.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned())).collect(),

@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let harvester = Harvester::new(Store::open(store)?, command);
     let script = std::fs::read(Path::new(work).join("main.py")).unwrap_or_default();
     let files = BTreeMap::from([("main.py", script.as_slice())]);
-    let inputs = Inputs { folder: folder.first().map_or("/work", String::as_str), files };
+    let inputs = Inputs { folder: folder.first().map_or("/work", String::as_str), files, ..Inputs::default() };
     let (work, captures) = (File::open(work)?, File::open(captures)?);
     let collected = harvester.collect(work.into(), captures.into(), &inputs, &Limits::default());
     let collected = collected.map_err(|fault| fault.message)?;

@@ -10,7 +10,7 @@ use glasshouse_model::{Artifact, ErrorInfo, Fault, FaultKind, Limits};
 use crate::contract::ErrorLink;
 use crate::evidence;
 use crate::helper::{Client, HelperCommand};
-use crate::joining::{Joining, Seen};
+use crate::joining::{Joined, Joining, Seen};
 use crate::pages::FigurePage;
 use crate::store::Store;
 use crate::taking::{Given, Taking};
@@ -23,6 +23,17 @@ pub struct Inputs<'a> {
     pub folder: &'a str,
     /// Contents by path in the work folder; the program itself is one of them.
     pub files: BTreeMap<&'a str, &'a [u8]>,
+    /// Whether documents and pictures that are no PNG are drawn, page by page: where no hook draws what a program saves.
+    pub drawn: bool,
+}
+
+/// A figure that is an SVG document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VectorFigure {
+    /// The document.
+    pub document: String,
+    /// The place of the artifact that waits for the picture.
+    pub figure: usize,
 }
 
 /// What came out of a run.
@@ -32,6 +43,8 @@ pub struct Collected {
     pub artifacts: Vec<Artifact>,
     /// Figures that are pages. Until they are shown, the artifacts that come of them have a problem that says so.
     pub pages: Vec<FigurePage>,
+    /// Figures that are SVG documents. Until they are drawn, the artifacts that come of them have a problem that says so.
+    pub vectors: Vec<VectorFigure>,
     /// The uncaught exception, as the driver told it.
     pub error: Option<ErrorInfo>,
     /// That exception and what it was raised from, outermost first.
@@ -107,13 +120,14 @@ impl Harvester {
         let mut joining = Joining::new(seen, Taking::new(&self.store, &mut client), limits);
         joining.figures(evidence.records)?;
         joining.files()?;
-        let (artifacts, pages, overflow, checking) = joining.finish();
+        let Joined { artifacts, pages, vectors, overflow, checking } = joining.finish();
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
 
         let (error, error_chain) = evidence.failure.map(|failure| (failure.error, failure.chain)).unzip();
         Ok(Collected {
             artifacts,
             pages,
+            vectors,
             error,
             error_chain: error_chain.unwrap_or_default(),
             overflow: overflow.saturating_add(evidence.overflow),

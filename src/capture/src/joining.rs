@@ -3,19 +3,24 @@
 mod showing;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use glasshouse_model::{Artifact, ArtifactKind, Fault, Limits, Origin};
 use serde_json::Value;
 
-use crate::collect::Inputs;
+use crate::collect::{Inputs, VectorFigure};
 use crate::contract::{Capture, PixelFile};
 use crate::names::shown;
 use crate::open::{open_regular, read_bounded};
 use crate::pages::{FigurePage, PAGES_IN_ALL};
-use crate::taking::{Taking, listed};
+use crate::taking::{FILE, Taking, listed};
 use crate::walk::{Found, Node};
+
+const SVG: &str = "image/svg+xml";
+/// Bytes of a vector document that is drawn.
+const LARGEST_VECTOR: u64 = 16 << 20;
 
 /// What there is to be joined.
 pub(crate) struct Seen<'a> {
@@ -23,6 +28,18 @@ pub(crate) struct Seen<'a> {
     pub(crate) captures: BorrowedFd<'a>,
     pub(crate) found: &'a [Found],
     pub(crate) inputs: &'a Inputs<'a>,
+}
+
+/// What came of it.
+pub(crate) struct Joined {
+    pub(crate) artifacts: Vec<Artifact>,
+    /// Those that some artifacts still are.
+    pub(crate) pages: Vec<FigurePage>,
+    pub(crate) vectors: Vec<VectorFigure>,
+    /// What was counted and not taken.
+    pub(crate) overflow: u64,
+    /// The time spent waiting for the helper.
+    pub(crate) checking: Duration,
 }
 
 /// What a record says of the file that its save wrote.
@@ -44,6 +61,7 @@ pub(crate) struct Joining<'a> {
     files: BTreeSet<&'a [u8]>,
     stories: BTreeMap<Vec<u8>, Story>,
     pages: Vec<FigurePage>,
+    vectors: Vec<VectorFigure>,
     /// Bytes of pages that may still be taken.
     page_bytes: u64,
     /// The files that hold promises, by the records that are to keep them; then the pages that will.
@@ -67,17 +85,18 @@ impl<'a> Joining<'a> {
             files,
             stories,
             pages: Vec::new(),
+            vectors: Vec::new(),
             page_bytes: PAGES_IN_ALL,
             promises: BTreeMap::new(),
             promised: BTreeMap::new(),
         }
     }
 
-    /// The artifacts, the pages that some of them still are, how many more were counted, and the time spent waiting for
-    /// the helper.
-    pub(crate) fn finish(mut self) -> (Vec<Artifact>, Vec<FigurePage>, u64, Duration) {
+    /// Everything that was joined.
+    pub(crate) fn finish(mut self) -> Joined {
         self.pages.retain(|page| page.figure.is_some() || !page.files.is_empty());
-        (self.artifacts, self.pages, self.overflow, self.taking.checking)
+        let Self { artifacts, pages, vectors, overflow, taking, .. } = self;
+        Joined { artifacts, pages, vectors, overflow, checking: taking.checking }
     }
 
     /// Takes what the records tell of, in their order.
@@ -200,7 +219,7 @@ impl<'a> Joining<'a> {
                 _ if !self.has_room() => continue,
                 Node::File(_) => match page.map(|page| self.filled_later(page, name())) {
                     Some(waiting) => waiting,
-                    None => self.file(found)?,
+                    None => self.file_and_its_pages(found)?,
                 },
                 Node::Refused(media_type, why) => Artifact {
                     media_type: (*media_type).to_owned(),
@@ -217,11 +236,46 @@ impl<'a> Joining<'a> {
         Ok(())
     }
 
-    fn file(&mut self, found: &Found) -> Result<Artifact, Fault> {
-        match open_regular(self.seen.work, found.path.as_slice()) {
-            Ok((file, size)) => self.taking.file(&found.path, &file, size, self.limits.artifact_size),
-            Err(error) => Ok(unreadable(shown(&found.path), &error)),
+    /// Takes a file. Figures of its pages, if any are to be drawn, come before it.
+    fn file_and_its_pages(&mut self, found: &Found) -> Result<Artifact, Fault> {
+        let (file, size) = match open_regular(self.seen.work, found.path.as_slice()) {
+            Ok(opened) => opened,
+            Err(error) => return Ok(unreadable(shown(&found.path), &error)),
+        };
+        let artifact = self.taking.file(&found.path, &file, size, self.limits.artifact_size)?;
+        if self.seen.inputs.drawn {
+            let room = self.limits.artifacts.saturating_sub(self.artifacts.len() as u64 + 1);
+            let (figures, left_out) = self.taking.drawn(&artifact, &file, room as usize)?;
+            self.overflow += left_out;
+            figures.into_iter().for_each(|figure| self.push_figure(figure));
+            self.vector(&artifact, &file);
         }
+        Ok(artifact)
+    }
+
+    /// Keeps a vector document for who can draw it.
+    fn vector(&mut self, artifact: &Artifact, file: &File) {
+        // The file itself needs room as well.
+        let room = self.limits.artifacts.saturating_sub(self.artifacts.len() as u64) > 1;
+        if artifact.media_type != SVG || artifact.problem.is_some() || !room {
+            return;
+        }
+        let text = read_bounded(file, LARGEST_VECTOR).map(String::from_utf8);
+        let origin = Origin { call: FILE.to_owned(), path: Some(artifact.name.clone()), ..Origin::default() };
+        let mut figure = Artifact {
+            media_type: "image/png".to_owned(),
+            origin: Some(Origin { format: Some("svg".to_owned()), ..origin }),
+            ..listed(String::new(), 0)
+        };
+        match text {
+            Ok(Ok(document)) => {
+                figure.problem = Some("its document was not drawn".to_owned());
+                self.vectors.push(VectorFigure { document, figure: self.artifacts.len() });
+            }
+            Ok(Err(_)) => figure.problem = Some(format!("{} is not in UTF-8", artifact.name)),
+            Err(error) => figure.problem = Some(format!("{} is not drawn: {error}", artifact.name)),
+        }
+        self.push_figure(figure);
     }
 
     fn is_unchanged_input(&self, path: &[u8], size: u64) -> bool {

@@ -12,6 +12,7 @@ mod blank;
 mod check;
 mod collect;
 mod contract;
+mod draw;
 mod evidence;
 pub mod helper;
 mod joining;
@@ -24,7 +25,7 @@ mod taking;
 mod walk;
 
 pub use check::{Checked, check_file};
-pub use collect::{Collected, Harvester, Inputs, Taken};
+pub use collect::{Collected, Harvester, Inputs, Taken, VectorFigure};
 pub use contract::{
     Capture, ContractError, ErrorLink, Failure, PIXEL_LIMIT, PixelFile, SIDE_LIMIT, parse_capture, parse_error,
     parse_failure, parse_overflow,

@@ -5,11 +5,12 @@ use std::io::{self, Seek, Write};
 use std::time::{Duration, Instant};
 
 use glasshouse_model::{Artifact, ArtifactKind, Fault, FaultKind, Origin};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::check::Checked;
 use crate::contract::PixelFile;
-use crate::helper::{Answer, Client};
+use crate::draw::{Drawable, Drawn};
+use crate::helper::{Answer, Client, Pages};
 use crate::names::{claimed_type, extension, shown};
 use crate::store::{Store, StoreError};
 
@@ -17,6 +18,9 @@ use crate::store::{Store, StoreError};
 const BYTES_IN_ALL: u64 = 2 << 30;
 /// Seconds of processor time that the checks of one run may take together.
 const SECONDS_IN_ALL: f64 = 60.0;
+
+/// The call that a figure comes from that was drawn of a file.
+pub(crate) const FILE: &str = "file";
 
 /// Something that we captured ourselves, to be checked and stored.
 #[derive(Clone, Debug)]
@@ -105,16 +109,72 @@ impl<'a> Taking<'a> {
         Ok(artifact)
     }
 
+    /// Draws the pages of a document, or a picture that is no PNG, that has been taken as `artifact`: figures, without names.
+    /// Where it cannot be drawn, one with a problem; none of what is drawn already or not at all.
+    ///
+    /// How many more pages there are than `most` comes with them.
+    pub(crate) fn drawn(
+        &mut self,
+        artifact: &Artifact,
+        file: &File,
+        most: usize,
+    ) -> Result<(Vec<Artifact>, u64), Fault> {
+        let Some(kind) = Drawable::of(&artifact.media_type).filter(|_| artifact.problem.is_none()) else {
+            return Ok((Vec::new(), 0));
+        };
+        let Pages { drawn: Drawn { pages, left_out, problem }, pngs, .. } = match self.out_of_time() {
+            Some(problem) => Pages { drawn: Drawn { problem: Some(problem), ..Drawn::default() }, ..Pages::default() },
+            None => self.timed(|client| client.draw(file, kind, most), |pages| pages.cpu)?,
+        };
+        let origin = |page: usize| {
+            let extension = extension(artifact.name.as_bytes()).unwrap_or_default();
+            let (path, format) = (Some(artifact.name.clone()), Some(extension));
+            let facts = (kind == Drawable::Pdf).then(|| json!({ "page": page }));
+            (Some(Origin { call: FILE.to_owned(), path, format, line: None }), facts)
+        };
+        let mut figures = Vec::new();
+        let mut rest = pngs.as_slice();
+        for (index, page) in pages.iter().enumerate() {
+            let (png, after) = rest.split_at_checked(page.bytes).unwrap_or_default();
+            rest = after;
+            let mut figure = listed(String::new(), png.len() as u64);
+            figure.hash = Some(self.store.put(png).map_err(storage)?);
+            figure.media_type = "image/png".to_owned();
+            (figure.width, figure.height, figure.blank) = (Some(page.width), Some(page.height), Some(page.blank));
+            (figure.origin, figure.facts) = origin(index + 1);
+            figures.push(figure);
+        }
+        if let Some(problem) = problem {
+            let mut figure = listed(String::new(), 0);
+            figure.problem = Some(format!("{} {problem}", artifact.name));
+            (figure.origin, figure.facts) = origin(pages.len() + 1);
+            figures.push(figure);
+        }
+        Ok((figures, left_out))
+    }
+
     fn asked(&mut self, ask: impl FnOnce(&mut Client) -> Result<Answer, Fault>) -> Result<Answer, Fault> {
-        if self.seconds <= 0.0 {
-            let problem = format!("was not checked: the run's files took more than {SECONDS_IN_ALL} s to check");
+        if let Some(problem) = self.out_of_time() {
             let checked = Checked::broken("application/octet-stream", problem);
             return Ok(Answer { checked, ..Answer::default() });
         }
+        self.timed(ask, |answer| answer.cpu)
+    }
+
+    fn out_of_time(&self) -> Option<String> {
+        let over = self.seconds <= 0.0;
+        over.then(|| format!("was not checked: the run's files took more than {SECONDS_IN_ALL} s to check"))
+    }
+
+    fn timed<A>(
+        &mut self,
+        ask: impl FnOnce(&mut Client) -> Result<A, Fault>,
+        cpu: impl FnOnce(&A) -> f64,
+    ) -> Result<A, Fault> {
         let started = Instant::now();
         let answer = ask(self.client)?;
         self.checking += started.elapsed();
-        self.seconds -= answer.cpu.max(0.0);
+        self.seconds -= cpu(&answer).max(0.0);
         Ok(answer)
     }
 }

@@ -49,7 +49,7 @@ impl Run {
     fn collect(&self) -> Collected {
         let open = |part: &str| OwnedFd::from(File::open(self.path(part)).unwrap());
         let files: BTreeMap<_, _> = self.inputs.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
-        let inputs = Inputs { folder: "/work", files };
+        let inputs = Inputs { folder: "/work", files, ..Inputs::default() };
         self.harvester().collect(open("work"), open("captures"), &inputs, &self.limits).unwrap()
     }
 
@@ -256,7 +256,11 @@ fn many_threads_share_one_harvester() {
         for _ in 0..4 {
             scope.spawn(|| {
                 for _ in 0..25 {
-                    let inputs = Inputs { folder: "/work", files: BTreeMap::from([("main.py", b"plot()".as_slice())]) };
+                    let inputs = Inputs {
+                        folder: "/work",
+                        files: BTreeMap::from([("main.py", b"plot()".as_slice())]),
+                        ..Inputs::default()
+                    };
                     let collected = harvester.collect(open("work"), open("captures"), &inputs, &run.limits).unwrap();
                     assert_eq!(names(&collected), ["a.png"]);
                 }
@@ -294,7 +298,7 @@ fn in_own_mounts(path: &Path) -> rustix::io::Result<()> {
     let run = Run::new();
     let look = |work: &File| {
         let captures = OwnedFd::from(File::open(captures.path()).unwrap());
-        let inputs = Inputs { folder: "/work", files: BTreeMap::new() };
+        let inputs = Inputs { folder: "/work", ..Inputs::default() };
         run.harvester().collect(work.try_clone().unwrap().into(), captures, &inputs, &run.limits).unwrap()
     };
     // Mounted, the other file system is in reach of an ordinary walk, and ours does not enter it.

@@ -1,7 +1,6 @@
 //! Runs that leave pages in place of pictures: which artifacts wait for them, and what is handed on.
 #![allow(clippy::unwrap_used)] // a panic is how a test fails
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
 
@@ -47,7 +46,7 @@ impl Run {
 
     fn collect(&self) -> Collected {
         let open = |part: &str| OwnedFd::from(File::open(self.folder.path().join(part)).unwrap());
-        let inputs = Inputs { folder: "/work", files: BTreeMap::new() };
+        let inputs = Inputs { folder: "/work", ..Inputs::default() };
         let program = env!("CARGO_BIN_EXE_glasshouse-check-helper").into();
         let store = Store::open(self.folder.path().join("store")).unwrap();
         let harvester = Harvester::new(store, HelperCommand { program, args: Vec::new() });

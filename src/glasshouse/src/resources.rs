@@ -22,9 +22,17 @@ pub fn driver(runtime: &str) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-/// What a runtime says of figures that its programs leave as pages: `figures.toml` beside its definition.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What a runtime says of figures that its programs leave in other forms than pictures: `figures.toml` beside its definition.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Figures {
+    runtime: Option<String>,
+    words: Vec<String>,
+    documents: bool,
+}
+
+/// What a runtime says of figures that its programs leave as pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeavesPages {
     /// The runtime whose browser shows them.
     pub runtime: String,
@@ -37,9 +45,22 @@ pub struct LeavesPages {
 /// # Errors
 /// The file, the key and what is wrong with it.
 pub fn leaves_pages(runtime: &str) -> Result<Option<LeavesPages>, String> {
+    let Figures { runtime, words, .. } = figures(runtime)?;
+    Ok(runtime.map(|runtime| LeavesPages { runtime, words }))
+}
+
+/// Whether the runtime's programs leave figures in files alone, which are then drawn page by page.
+///
+/// # Errors
+/// The file, the key and what is wrong with it.
+pub fn leaves_documents(runtime: &str) -> Result<bool, String> {
+    Ok(figures(runtime)?.documents)
+}
+
+fn figures(runtime: &str) -> Result<Figures, String> {
     let path = format!("{runtime}/figures.toml");
-    let text = IMAGES.get_file(&path).and_then(|file| file.contents_utf8());
-    text.map(toml::from_str).transpose().map_err(|error| format!("images/{path}: {error}"))
+    let Some(file) = IMAGES.get_file(&path) else { return Ok(Figures::default()) };
+    toml::from_str(file.contents_utf8().unwrap_or_default()).map_err(|error| format!("images/{path}: {error}"))
 }
 
 fn collect(folder: &Dir<'_>, base: &str, files: &mut BTreeMap<String, Vec<u8>>) {
@@ -71,6 +92,7 @@ mod tests {
             files.keys()
         );
         assert!(files.keys().all(|path| path.ends_with(".py")), "{:?}", files.keys());
+        assert!(driver("r").contains_key("start.sh"));
         assert!(driver("cobol").is_empty());
     }
 
@@ -80,5 +102,6 @@ mod tests {
         assert!(IMAGES.get_file(format!("{}/runtime.toml", python.runtime)).is_some());
         assert!(python.words.iter().any(|word| word == "plotly"));
         assert_eq!(leaves_pages("web"), Ok(None));
+        assert_eq!((leaves_documents("r"), leaves_documents("python")), (Ok(true), Ok(false)));
     }
 }

@@ -24,7 +24,7 @@ const CLONE_CHILD_SETTID: u64 = 0x0100_0000;
 const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 const PR_GET_TID_ADDRESS: i32 = 40;
 
-/// Forks the calling process into the pid namespace that `cell` is a handle to.
+/// Forks the calling process into the pid namespace that `cell` is a handle to; into its own if `cell` is -1.
 ///
 /// `home` is a pidfd of a process in the caller's own pid namespace, to which the caller's next
 /// children go again. `cgroup` is a descriptor of a cgroup v2 folder into which the child is born,
@@ -52,9 +52,11 @@ fn fork(cell: i32, home: i32, cgroup: i32) -> Result<isize, isize> {
         arguments.flags |= CLONE_INTO_CGROUP;
         arguments.cgroup = cgroup as u64;
     }
-    at(2, sys!(libc::SYS_setns, cell, libc::CLONE_NEWPID))?;
+    if cell >= 0 {
+        at(2, sys!(libc::SYS_setns, cell, libc::CLONE_NEWPID))?;
+    }
     let pid = sys!(libc::SYS_clone3, &raw const arguments, size_of::<CloneArguments>());
-    if pid != 0 {
+    if pid != 0 && cell >= 0 {
         // Also after a failed clone: the zygote must not stay bound to a cell that will die.
         at(4, sys!(libc::SYS_setns, home, libc::CLONE_NEWPID))?;
     }

@@ -14,7 +14,7 @@ mod enter;
 mod fork;
 mod memory;
 mod message;
-mod syscall;
+pub mod syscall;
 
 pub use confine::{Confinement, gh_confine, gh_lock};
 pub use enter::{Entry, Limit, Start, gh_enter, gh_start};

@@ -5,11 +5,13 @@
 
 pub mod doctor;
 mod imports;
+mod language;
 pub mod native;
 mod run;
 pub mod seccomp;
 mod sys;
 
 pub use imports::imports;
+pub use language::Language;
 pub use native::{Driver, Ended, Pool, PoolConfig, ProgramConfig, Programs, RunningProgram, StartError, Terms, Worker};
 pub use run::{Disk, Exit, Output, RunReport, RunRequest, Stop, Timing};

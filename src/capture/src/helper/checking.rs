@@ -11,11 +11,14 @@ use super::protocol::Bounds;
 use super::serve::serve;
 use crate::check::{Checked, check_file, is_regular};
 use crate::contract::PixelFile;
+use crate::draw::{Drawable, Drawn, draw};
 use crate::open::read_bounded;
 use crate::{blank, pixels};
 
 /// For one file.
 const BOUNDS: Bounds = Bounds { seconds: 10, memory: None };
+/// Bytes of the PNGs of one file's pages.
+const PAGES: u64 = 512 << 20;
 
 /// What the check helper is asked, along with one opened file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -24,7 +27,19 @@ enum Request {
     Check { extension: Option<String> },
     /// Encode these raw pixels as PNG and judge them.
     Encode { width: u32, height: u32 },
+    /// Draw it, at most so many pages of it.
+    Draw { kind: Drawable, most: usize },
 }
+
+/// The answers to these.
+#[derive(Debug, Serialize, Deserialize)]
+enum Response {
+    Checked(Checked),
+    Drawn(Drawn),
+}
+
+/// An answer or why there is none, what was made, and the processor time that it took.
+type Outcome = (Result<Response, String>, Vec<u8>, f64);
 
 /// What a helper said of one file.
 #[derive(Debug, Default)]
@@ -35,6 +50,16 @@ pub struct Answer {
     pub png: Vec<u8>,
     /// Seconds of processor time that it took.
     pub cpu: f64,
+}
+
+/// What a helper drew of one file.
+#[derive(Debug, Default)]
+pub(crate) struct Pages {
+    pub(crate) drawn: Drawn,
+    /// The PNGs, one after the other.
+    pub(crate) pngs: Vec<u8>,
+    /// Seconds of processor time that it took.
+    pub(crate) cpu: f64,
 }
 
 impl Client {
@@ -55,24 +80,52 @@ impl Client {
         self.told(&Request::Encode { width, height }, pixels, raw + raw / 8 + (64 << 10))
     }
 
-    fn told(&mut self, request: &Request, file: &File, limit: u64) -> Result<Answer, Fault> {
-        let broken = |why: String, cpu| Answer {
-            checked: Checked::broken("application/octet-stream", why),
-            png: Vec::new(),
-            cpu,
+    /// Asks a check helper for PNGs of a document's pages, at most `most`, or of a picture.
+    ///
+    /// # Errors
+    /// A fault if no helper can be had; never for anything that the file holds.
+    pub(crate) fn draw(&mut self, file: &File, kind: Drawable, most: usize) -> Result<Pages, Fault> {
+        let (answer, payload, cpu) = self.answered(&Request::Draw { kind, most }, file, PAGES)?;
+        let (drawn, payload) = match answer {
+            Ok(Response::Drawn(drawn)) if fits(&drawn, most, payload.len()) => (drawn, payload),
+            Ok(_) => (Drawn { problem: Some("was not drawn".to_owned()), ..Drawn::default() }, Vec::new()),
+            Err(problem) => (Drawn { problem: Some(problem), ..Drawn::default() }, Vec::new()),
         };
-        Ok(match self.ask::<_, Checked>(request, file, BOUNDS, limit)? {
-            Said::Answer { value, payload, cpu } => Answer { checked: bounded(value), png: payload, cpu },
-            Said::GaveUp { cpu } => broken("does not decode: the decoder gave up on it".to_owned(), cpu),
+        let problem = drawn.problem.map(shorten);
+        Ok(Pages { drawn: Drawn { problem, ..drawn }, pngs: payload, cpu })
+    }
+
+    fn told(&mut self, request: &Request, file: &File, limit: u64) -> Result<Answer, Fault> {
+        let (answer, png, cpu) = self.answered(request, file, limit)?;
+        let broken = |why: String| Checked::broken("application/octet-stream", why);
+        Ok(match answer {
+            Ok(Response::Checked(checked)) => Answer { checked: bounded(checked), png, cpu },
+            Ok(Response::Drawn(_)) => Answer { checked: broken("was not checked".to_owned()), png: Vec::new(), cpu },
+            Err(problem) => Answer { checked: broken(problem), png: Vec::new(), cpu },
+        })
+    }
+
+    /// An answer or why there is none, what was made, and the processor time that it took.
+    fn answered(&mut self, request: &Request, file: &File, limit: u64) -> Result<Outcome, Fault> {
+        let none = |why: String, cpu| (Err(why), Vec::new(), cpu);
+        Ok(match self.ask::<_, Response>(request, file, BOUNDS, limit)? {
+            Said::Answer { value, payload, cpu } => (Ok(value), payload, cpu),
+            Said::GaveUp { cpu } => none("does not decode: the decoder gave up on it".to_owned(), cpu),
             Said::OutOfTime => {
                 let seconds = BOUNDS.seconds;
-                broken(format!("took more than {seconds} s of processor time to decode"), seconds as f64)
+                none(format!("took more than {seconds} s of processor time to decode"), seconds as f64)
             }
             Said::Crashed { status, .. } => {
-                broken(format!("crashed the decoder, or needed more memory than allowed ({status})"), 0.0)
+                none(format!("crashed the decoder, or needed more memory than allowed ({status})"), 0.0)
             }
         })
     }
+}
+
+/// Whether what a helper says of pages can be true of what it sent.
+fn fits(drawn: &Drawn, most: usize, payload: usize) -> bool {
+    let bytes = drawn.pages.iter().try_fold(0_usize, |sum, page| sum.checked_add(page.bytes));
+    drawn.pages.len() <= most && bytes == Some(payload)
 }
 
 /// A helper that a file took over could say anything, so what it says is bounded and plain.
@@ -81,10 +134,13 @@ fn bounded(mut checked: Checked) -> Checked {
     if checked.media_type.len() > 80 || !checked.media_type.bytes().all(plain) {
         checked.media_type = "application/octet-stream".to_owned();
     }
-    let shorten = |text: String| crate::names::shown(text.chars().take(500).collect::<String>().as_bytes());
     checked.problem = checked.problem.map(shorten);
     checked.duration = checked.duration.filter(|seconds| seconds.is_finite());
     checked
+}
+
+fn shorten(text: String) -> String {
+    crate::names::shown(text.chars().take(500).collect::<String>().as_bytes())
 }
 
 /// Runs the check helper on the socket that is its standard input, until the other side closes it.
@@ -92,15 +148,22 @@ pub fn main() -> ExitCode {
     serve(|| Ok(()), |(), request, file| answer(request, file))
 }
 
-fn answer(request: &Request, file: &File) -> (Checked, Vec<u8>) {
+fn answer(request: &Request, file: &File) -> (Response, Vec<u8>) {
     let result = match request {
+        Request::Draw { kind, most } if is_regular(file) => {
+            let (drawn, pngs) = draw(file, *kind, *most);
+            return (Response::Drawn(drawn), pngs);
+        }
+        Request::Draw { .. } => Err("is not a regular file".to_owned()),
         _ if !is_regular(file) => Err("is not a regular file".to_owned()),
         Request::Check { extension } => check_file(file, extension.as_deref())
             .map(|checked| (checked, Vec::new()))
             .map_err(|error| format!("cannot be read: {error}")),
         Request::Encode { width, height } => encode(file, *width, *height),
     };
-    result.unwrap_or_else(|problem| (Checked::broken("application/octet-stream", problem), Vec::new()))
+    let (checked, png) =
+        result.unwrap_or_else(|problem| (Checked::broken("application/octet-stream", problem), Vec::new()));
+    (Response::Checked(checked), png)
 }
 
 fn encode(file: &File, width: u32, height: u32) -> Result<(Checked, Vec<u8>), String> {

@@ -16,6 +16,7 @@ mod confine;
 mod protocol;
 mod serve;
 
+pub(crate) use checking::Pages;
 pub use checking::{Answer, main};
 pub use client::{Client, HelperCommand, Said};
 pub use confine::{ConfineError, confine};

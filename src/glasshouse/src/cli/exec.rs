@@ -54,6 +54,7 @@ fn runtime_of(file: &Path) -> &'static str {
     match file.extension().and_then(|extension| extension.to_str()) {
         Some("html" | "htm" | "xhtml") => "web",
         Some("svg") => "svg",
+        Some("R" | "r") => "r",
         _ => "python",
     }
 }

@@ -6,18 +6,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use glasshouse_images::Image;
 use glasshouse_model::{BackendInfo, Fault, FaultKind, Job, Policy, Requirement};
-use glasshouse_sandbox::{Driver, Pool, PoolConfig, RunReport, RunRequest, Worker};
+use glasshouse_sandbox::{Driver, Language, Pool, PoolConfig, RunReport, RunRequest, Worker};
 use serde::Deserialize;
 
 use super::GlassError;
+use super::drawings::Drawers;
 use super::terms::terms;
 use crate::pipeline::Runner;
-use crate::resources::{IMAGES, driver};
+use crate::resources::{IMAGES, driver, leaves_documents};
+
+/// Where the fonts are in an image whose programs leave their figures as documents.
+const FONTS: &str = "/usr/share/fonts";
 
 /// What a runtime's zygotes load; `zygotes.toml` beside its definition.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Zygotes {
+    /// How programs say what they load.
+    imports: Language,
     warm: Vec<String>,
     trunk: Vec<Vec<String>>,
 }
@@ -34,6 +40,8 @@ pub(super) struct Interpreter {
     script: String,
     driver: Driver,
     zygotes: Zygotes,
+    /// What draws SVG documents that programs leave as figures, with the image's fonts.
+    drawers: Option<Drawers>,
     allow_missing: Vec<Requirement>,
     started: Arc<Mutex<BTreeMap<Key, Arc<Pool>>>>,
 }
@@ -47,12 +55,22 @@ impl Interpreter {
         allow_missing: &[Requirement],
         cache: &Path,
     ) -> Result<Self, GlassError> {
-        let driver = Driver::lay_out(&driver(&image.name), cache)
-            .map_err(|source| GlassError::Driver { path: cache.to_owned(), source })?;
         let zygotes = zygotes(&image.name)?;
+        let driver = Driver::lay_out(&driver(&image.name), zygotes.imports, cache)
+            .map_err(|source| GlassError::Driver { path: cache.to_owned(), source })?;
         let (program, script) = (program.to_owned(), script.to_owned());
         let allow_missing = allow_missing.to_vec();
-        Ok(Self { image, program, script, driver, zygotes, allow_missing, started: Arc::default() })
+        let wrong = |message| GlassError::Figures { runtime: image.name.clone(), message };
+        let drawers = match leaves_documents(&image.name).map_err(wrong)? {
+            true => Some(Drawers::new(&image, FONTS)?),
+            false => None,
+        };
+        Ok(Self { image, program, script, driver, zygotes, drawers, allow_missing, started: Arc::default() })
+    }
+
+    /// What draws SVG documents, where programs leave their figures as documents.
+    pub(super) fn drawers(&self) -> Option<&Drawers> {
+        self.drawers.as_ref()
     }
 
     /// The pool for a policy, started when it is first asked for.
@@ -71,6 +89,7 @@ impl Interpreter {
         Ok(PoolConfig {
             root: self.image.root.clone(),
             driver: self.driver.clone(),
+            language: self.zygotes.imports,
             interpreter: self.program.clone(),
             script: self.script.clone(),
             environment: self.image.spec.env.clone(),

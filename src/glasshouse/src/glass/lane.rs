@@ -10,7 +10,7 @@ use super::browser::BrowserRunner;
 use super::drawings::DrawerRunner;
 use super::interpreter::PoolRunner;
 use super::{Glass, GlassError, Kind};
-use crate::pipeline::{Answer, Browser, Drawings, Executor, Figures, Interpreted, Pages};
+use crate::pipeline::{Answer, Browser, Drawings, Executor, Figures, Interpreted, Pages, Vectors};
 use crate::resources::leaves_pages;
 
 /// Runs one job after another, each in its runtime.
@@ -84,7 +84,17 @@ impl Lane {
         let find = move || seats.for_figures(&glass, &of).map_err(start);
         let figures = Figures::new(find, Arc::clone(&harvester));
         let runner = PoolRunner::new(interpreter.clone());
-        Ok((info, Box::new(Interpreted::new(runner, harvester, figures))))
+        let interpreted = Interpreted::new(runner, Arc::clone(&harvester), figures);
+        Ok((
+            info,
+            match interpreter.drawers() {
+                Some(drawers) => {
+                    let vectors = Vectors::new(DrawerRunner::new(drawers), harvester);
+                    Box::new(interpreted.drawing_documents(Box::new(vectors)))
+                }
+                None => Box::new(interpreted),
+            },
+        ))
     }
 }
 

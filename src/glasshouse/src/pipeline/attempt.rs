@@ -11,6 +11,7 @@ use super::compare;
 use super::executor::{Answer, Executor};
 use super::figures::{PageShower, Shown};
 use super::stream::stream;
+use super::vectors::VectorDrawer;
 use crate::verdict::{Evidence, TestOutcome, judge, signal_name};
 
 /// What executes one run behind glass.
@@ -55,18 +56,25 @@ pub struct Interpreted<R, C, S> {
     runner: R,
     collector: C,
     shower: S,
+    documents: Option<Box<dyn VectorDrawer>>,
 }
 
 impl<R: Runner, C: Collector, S: PageShower> Interpreted<R, C, S> {
     /// An executor that runs by `runner`, takes out by `collector`, and shows figures that are pages by `shower`.
     pub fn new(runner: R, collector: C, shower: S) -> Self {
-        Self { runner, collector, shower }
+        Self { runner, collector, shower, documents: None }
+    }
+
+    /// The same, and documents that programs write are drawn page by page: by the collector, or by `drawer` if they are SVG.
+    pub fn drawing_documents(self, drawer: Box<dyn VectorDrawer>) -> Self {
+        Self { documents: Some(drawer), ..self }
     }
 }
 
 impl<R: Runner, C: Collector, S: PageShower> Executor for Interpreted<R, C, S> {
     fn answer(&mut self, job: &Job) -> Result<Answer, Fault> {
-        answer(job, &mut Parts { runner: &mut self.runner, collector: &self.collector, shower: &mut self.shower })
+        let Self { runner, collector, shower, documents } = self;
+        answer(job, &mut Parts { runner, collector, shower, documents: documents.as_mut() })
     }
 
     fn get_ready(&mut self) {
@@ -84,12 +92,13 @@ struct Parts<'a> {
     runner: &'a mut dyn Runner,
     collector: &'a dyn Collector,
     shower: &'a mut dyn PageShower,
+    documents: Option<&'a mut Box<dyn VectorDrawer>>,
 }
 
 /// The work folder as a program sees it.
 const WORK: &str = "/work";
-/// How Python names the code of a test in a traceback; images/python/driver compiles it under this name.
-const TEST_FRAME: &str = "File \"<tests>\"";
+/// How tracebacks name the code of a test: Python's compiler is given this name, R's driver writes it.
+const TEST_FRAME: &str = "\"<tests>\"";
 
 /// Runs a job, once for each of its tests, until one run gives another verdict than `ok`.
 fn answer(job: &Job, parts: &mut Parts<'_>) -> Result<Answer, Fault> {
@@ -106,7 +115,7 @@ fn answer(job: &Job, parts: &mut Parts<'_>) -> Result<Answer, Fault> {
 /// One run: with the test of that index, if the job has tests.
 fn one_run(job: &Job, index: usize, parts: &mut Parts<'_>) -> Result<Answer, Fault> {
     let report = parts.runner.run(job, &request(job, job.tests.get(index)))?;
-    let inputs = inputs(job, &report.script);
+    let inputs = inputs(job, &report.script, parts.documents.is_some());
     let collected = parts.collector.collect(report.work, report.captures, &inputs, &job.policy.limits)?;
     let tests = job.tests.get(index).map_or(TestOutcome::NotJudged, |test| {
         let ended = Ended { exit: report.exit, test_passed: report.test_passed, printed: &report.stdout.kept };
@@ -117,6 +126,12 @@ fn one_run(job: &Job, index: usize, parts: &mut Parts<'_>) -> Result<Answer, Fau
     let mut artifacts = if first { collected.artifacts } else { Vec::new() };
     let shown = match collected.pages {
         pages if first && !pages.is_empty() => parts.shower.show(job, pages, &mut artifacts)?,
+        _ => Shown::default(),
+    };
+    let drawn = match &mut parts.documents {
+        Some(drawer) if first && !collected.vectors.is_empty() => {
+            drawer.draw(job, collected.vectors, &mut artifacts)?
+        }
         _ => Shown::default(),
     };
     let (verdict, cause) = judge(&Evidence {
@@ -141,8 +156,8 @@ fn one_run(job: &Job, index: usize, parts: &mut Parts<'_>) -> Result<Answer, Fau
         Exit::Signal(number) => (None, Some(signal_name(number))),
     };
     let timing = report.timing;
-    let harvest = timing.stop + collected.harvest_seconds + shown.seconds;
-    let check = collected.check_seconds + shown.check_seconds;
+    let harvest = timing.stop + collected.harvest_seconds + shown.seconds + drawn.seconds;
+    let check = collected.check_seconds + shown.check_seconds + drawn.check_seconds;
     Ok(Answer {
         outcome: Outcome::Verdict { verdict, cause },
         exit_code,
@@ -161,9 +176,9 @@ fn one_run(job: &Job, index: usize, parts: &mut Parts<'_>) -> Result<Answer, Fau
 }
 
 /// What lies in the work folder before the program runs, which is no artifact while it stays as it is.
-fn inputs<'a>(job: &'a Job, script: &'a str) -> Inputs<'a> {
+fn inputs<'a>(job: &'a Job, script: &'a str, drawn: bool) -> Inputs<'a> {
     let files = job.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
-    Inputs { folder: WORK, files: files.chain([(script, job.code.as_bytes())]).collect() }
+    Inputs { folder: WORK, files: files.chain([(script, job.code.as_bytes())]).collect(), drawn }
 }
 
 fn request(job: &Job, test: Option<&Test>) -> RunRequest {

@@ -1,14 +1,35 @@
 //! A runner and a collector that answer as a test wants.
 
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 
 use glasshouse_capture::{Collected, FigurePage, Inputs};
-use glasshouse_model::{Artifact, BackendInfo, Fault, Job, Limits, Usage};
+use glasshouse_model::{Artifact, BackendInfo, Digest, Fault, Job, Limits, PolicySet, Usage};
 use glasshouse_sandbox::{Disk, Exit, Output, RunReport, RunRequest, Timing};
 
 use super::attempt::{Collector, Runner};
 use super::figures::{PageShower, Shown};
+
+/// A small program under the default policy.
+pub(crate) fn job() -> Job {
+    let mut policies = PolicySet::default();
+    policies.add("default", "").unwrap();
+    Job {
+        runtime: "python".into(),
+        image: Digest::of(b"image"),
+        code: "print(6)".into(),
+        files: BTreeMap::new(),
+        stdin: Vec::new(),
+        args: Vec::new(),
+        tests: Vec::new(),
+        capture: Vec::new(),
+        policy: policies.get("default").unwrap(),
+        seed: 1,
+        page: Default::default(),
+        drawing: Default::default(),
+    }
+}
 
 /// A report of a run that printed `stdout` and left with status 0.
 pub(crate) fn report(stdout: &str) -> RunReport {

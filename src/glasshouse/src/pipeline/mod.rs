@@ -15,6 +15,7 @@ mod pages;
 mod stop;
 mod stream;
 mod tally;
+mod vectors;
 mod work;
 
 #[cfg(test)]
@@ -38,6 +39,7 @@ pub use inflight::Inflight;
 pub use pages::{PageRunner, Pages, Taker};
 pub use stop::{Halt, INTERRUPTED, Stop};
 pub use tally::{Snapshot, Tally};
+pub use vectors::{VectorDrawer, Vectors};
 
 /// Rows under way for each worker: one that runs, and enough that it never waits for the reader.
 const ROWS_PER_WORKER: usize = 8;

@@ -1,7 +1,7 @@
 //! One check for each verdict: the rules of docs/contract.md, section "Verdicts".
 
 use glasshouse_capture::ErrorLink;
-use glasshouse_model::{Artifact, ArtifactKind, CaptureKind, Cause};
+use glasshouse_model::{Artifact, ArtifactKind, CaptureKind, Cause, ErrorInfo};
 use glasshouse_sandbox::{Exit, Stop};
 
 use super::signals::{SIGXCPU, SIGXFSZ, signal_name};
@@ -14,13 +14,19 @@ const NO_ROOM: [i32; 2] = [libc::ENOSPC, libc::EDQUOT];
 const NO_NETWORK: [i32; 5] =
     [libc::ENETUNREACH, libc::ENETDOWN, libc::EHOSTUNREACH, libc::EAFNOSUPPORT, libc::EPROTONOSUPPORT];
 
+/// Where the packages are listed of which R says that it has none of that name.
+const R_PACKAGES: &str = " (images/r/runtime.toml lists those that there are)";
+
 pub(super) fn memory(run: &Evidence<'_>) -> Option<Cause> {
     let limit = bytes(run.limits.memory);
     if run.oom_kills > 0 || run.stop == Some(Stop::Memory) {
         let message = format!("the kernel had to kill for memory: more than {limit} were asked for");
         return Some(Cause::new("memory", message));
     }
-    let uncaught = run.error.filter(|error| run.failed() && last_name(&error.kind).ends_with("MemoryError"))?;
+    // What Python calls a MemoryError is in other languages an error of any kind that comes from ENOMEM.
+    let refused = run.chain.iter().any(|link| link.errno == Some(libc::ENOMEM));
+    let named = |error: &&ErrorInfo| last_name(&error.kind).ends_with("MemoryError");
+    let uncaught = run.error.filter(|error| run.failed() && (refused || named(error)))?;
     let said = if uncaught.message.is_empty() { String::new() } else { format!(": {}", first_line(&uncaught.message)) };
     Some(Cause::new("allocation", format!("an allocation was refused under the limit of {limit}{said}")))
 }
@@ -122,7 +128,8 @@ pub(super) fn runtime_error(run: &Evidence<'_>) -> Option<Cause> {
     Some(match run.error.filter(|error| !matches!(last_name(&error.kind), "" | "SystemExit")) {
         Some(error) => {
             let place = error.line.map(|line| format!("line {line}: ")).unwrap_or_default();
-            Cause::new(last_name(&error.kind), format!("{place}{}", first_line(&error.message)))
+            let listed = if error.kind == "packageNotFoundError" { R_PACKAGES } else { "" };
+            Cause::new(last_name(&error.kind), format!("{place}{}{listed}", first_line(&error.message)))
         }
         None => Cause::new("exit_status", format!("left with status {status}")),
     })

@@ -1,4 +1,4 @@
-//! The guest's two artifacts, embedded, and how they reach a sandbox.
+//! The guest's artifacts, embedded, and how they reach a sandbox.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -10,11 +10,16 @@ use std::path::{Path, PathBuf};
 use glasshouse_model::Digest;
 use rustix::fs::{MemfdFlags, SealFlags};
 
+use crate::Language;
+
 /// The worker's init: a static program.
 static GUEST: &[u8] = include_bytes!(env!("GLASSHOUSE_GUEST"));
 /// The library that an interpreter loads.
 static JAIL: &[u8] = include_bytes!(env!("GLASSHOUSE_JAIL"));
 const JAIL_NAME: &str = "libglasshouse_jail.so";
+/// The library that R loads in its place.
+static JAIL_R: &[u8] = include_bytes!(env!("GLASSHOUSE_JAIL_R"));
+const JAIL_R_NAME: &str = "libglasshouse_r.so";
 
 /// The guest program as a sealed file in memory, which nobody can change and nobody has to clean up.
 #[derive(Debug)]
@@ -44,10 +49,15 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Lays out `files` (by relative path) and the jail library under `cache`, once for each content.
-    pub fn lay_out(files: &BTreeMap<String, Vec<u8>>, cache: &Path) -> io::Result<Self> {
+    /// Lays out `files` (by relative path) and the library for interpreters of `language` under `cache`, once for each
+    /// content.
+    pub fn lay_out(files: &BTreeMap<String, Vec<u8>>, language: Language, cache: &Path) -> io::Result<Self> {
         let mut files = files.clone();
-        files.insert(JAIL_NAME.to_owned(), JAIL.to_vec());
+        let (name, library) = match language {
+            Language::Python => (JAIL_NAME, JAIL),
+            Language::R => (JAIL_R_NAME, JAIL_R),
+        };
+        files.insert(name.to_owned(), library.to_vec());
         let parts = files.iter().flat_map(|(path, bytes)| [path.as_bytes(), bytes.as_slice()]);
         let digest = Digest::of_parts(parts);
         let folder = cache.join("drivers").join(&digest.hex()[..16]);
@@ -104,7 +114,7 @@ mod tests {
         let listed = |bytes: &[u8], option: &str| {
             let file = std::env::temp_dir().join(format!("glasshouse-symbols-{}-{option}", std::process::id()));
             fs::write(&file, bytes).unwrap();
-            let output = std::process::Command::new("readelf").arg(option).arg(&file).output().unwrap();
+            let output = std::process::Command::new("readelf").args(["--wide", option]).arg(&file).output().unwrap();
             fs::remove_file(&file).unwrap();
             String::from_utf8(output.stdout).unwrap()
         };
@@ -112,8 +122,20 @@ mod tests {
         assert!(!listed(JAIL, "-d").contains("NEEDED"));
         let symbols = listed(JAIL, "--dyn-syms");
         assert!(symbols.contains("gh_fork"), "{symbols}");
-        let undefined: Vec<&str> =
-            symbols.lines().filter(|line| line.contains(" UND ") && !line.contains(" 0: ")).collect();
-        assert!(undefined.is_empty(), "{undefined:?}");
+        let undefined = |symbols: &str| -> Vec<String> {
+            let asked = symbols.lines().filter(|line| line.contains(" UND ") && !line.contains(" 0: "));
+            asked.filter_map(|line| line.split_whitespace().nth(7)).map(str::to_owned).collect()
+        };
+        assert_eq!(undefined(&symbols), [""; 0]);
+        // R's library asks R, and for two functions that any libc has under this name.
+        let symbols = listed(JAIL_R, "--dyn-syms");
+        let of_r = |name: &str| name.starts_with("R_") || name.starts_with("Rf_") || name.starts_with("ptr_R_");
+        let values = ["INTEGER", "RAW", "REAL", "SET_SYMVALUE", "SET_VECTOR_ELT", "STRING_ELT"];
+        let of_libc = ["bcmp@GLIBC_2.2.5", "strlen@GLIBC_2.2.5"];
+        let asked = undefined(&symbols);
+        let others =
+            asked.iter().filter(|name| !of_r(name) && ![&values[..], &of_libc].concat().contains(&name.as_str()));
+        assert_eq!(others.collect::<Vec<_>>(), [""; 0]);
+        assert!(asked.contains(&"ptr_R_ReadConsole".to_owned()), "{asked:?}");
     }
 }

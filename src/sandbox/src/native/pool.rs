@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use glasshouse_model::{BackendInfo, Fault, Limits};
 
+use crate::Language;
+
 use super::ground::{Ground, StartError, Terms};
 use super::guest::Driver;
 use super::worker::Worker;
@@ -19,6 +21,8 @@ pub struct PoolConfig {
     pub root: PathBuf,
     /// The runtime's driver, laid out.
     pub driver: Driver,
+    /// What the interpreter reads.
+    pub language: Language,
     /// The interpreter, as a path in the image.
     pub interpreter: String,
     /// The program's name in the work folder.

@@ -54,7 +54,7 @@ impl Sandbox {
                 .args([config.root.as_os_str(), shared.driver.folder().as_os_str()])
                 .arg(identity.worker_user().to_string())
                 .arg(&config.interpreter)
-                .arg("/opt/glasshouse/driver/start.py")
+                .arg(format!("/opt/glasshouse/driver/{}", config.language.entry()))
                 .envs(&config.environment);
         })?;
         let started = handshake(&init, &mut guest, identity, shared);

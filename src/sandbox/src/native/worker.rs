@@ -63,7 +63,7 @@ impl Worker {
         let nonce = format!("{:016x}{:08x}{:08x}", shared.nonce(), self.number, self.jobs);
         let broken = |doing: &'static str| move |error: io::Error| fault(FaultKind::Worker, doing, &error);
         let sandbox = self.sandbox()?;
-        let place = sandbox.place(&imports(&request.code)).map_err(broken("get a zygote"))?;
+        let place = sandbox.place(&imports(shared.config.language, &request.code)).map_err(broken("get a zygote"))?;
         let mut berth = sandbox.berth(&shared, place, &request.limits).map_err(broken("get a child"))?;
         let asked = Instant::now();
         let before = Before::look(&mut berth).map_err(broken("look at the disk"))?;

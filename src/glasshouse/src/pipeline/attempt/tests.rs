@@ -3,32 +3,17 @@
 use std::collections::BTreeMap;
 
 use glasshouse_capture::{ErrorLink, FigurePage, PageFormat, PageView, PictureOf};
-use glasshouse_model::{Artifact, FaultKind, PolicySet};
+use glasshouse_model::{Artifact, FaultKind};
 
 use super::*;
-use crate::pipeline::fake::{FakeCollector, FakeRunner, NoPages, nothing, report};
+use crate::pipeline::fake::{self, FakeCollector, FakeRunner, NoPages, nothing, report};
 
 fn answer(job: &Job, runner: &mut dyn Runner, collector: &dyn Collector) -> Result<Answer, Fault> {
-    super::answer(job, &mut Parts { runner, collector, shower: &mut NoPages })
+    super::answer(job, &mut Parts { runner, collector, shower: &mut NoPages, documents: None })
 }
 
 fn job(tests: Vec<Test>) -> Job {
-    let mut policies = PolicySet::default();
-    policies.add("default", "").unwrap();
-    Job {
-        runtime: "python".into(),
-        image: glasshouse_model::Digest::of(b"image"),
-        code: "print(6)".into(),
-        files: BTreeMap::new(),
-        stdin: b"own".to_vec(),
-        args: Vec::new(),
-        tests,
-        capture: Vec::new(),
-        policy: policies.get("default").unwrap(),
-        seed: 1,
-        page: Default::default(),
-        drawing: Default::default(),
-    }
+    Job { stdin: b"own".to_vec(), tests, ..fake::job() }
 }
 
 fn output_test(stdin: &str, stdout: &str) -> Test {
@@ -179,7 +164,8 @@ fn pages_are_shown_before_anything_is_judged_and_once() {
     let run = |shower: &mut dyn PageShower, tests: Vec<Test>| {
         let collector = FakeCollector(std::sync::Mutex::new(Some(given())));
         let mut runner = FakeRunner(|_: &RunRequest| Ok(report("1")));
-        super::answer(&job(tests), &mut Parts { runner: &mut runner, collector: &collector, shower }).unwrap()
+        let mut parts = Parts { runner: &mut runner, collector: &collector, shower, documents: None };
+        super::answer(&job(tests), &mut parts).unwrap()
     };
     // The control: a figure that nobody shows is one that cannot be had.
     let unshown = run(&mut Leaves, Vec::new());

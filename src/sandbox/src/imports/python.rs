@@ -1,28 +1,16 @@
-//! Which modules a Python program imports at its top level, read without running it.
-//!
-//! A linear scan of our own rather than a parser: the text is hostile, a parser recurses, and a stack
-//! overflow would end the daemon. The answer only chooses a zygote, so a rare miss costs time, nothing else.
+//! Which modules a Python program imports at its top level.
 
-/// Longest program that is scanned; beyond it nothing is preloaded.
-const LONGEST: usize = 4 << 20;
-const MOST_MODULES: usize = 128;
+use super::Found;
 
-/// Dotted names of the modules that statements at the top level import, in order, without repetition.
+/// Dotted names of the modules that statements at the top level import.
 ///
 /// `from a import b` gives `a` and `a.b`, since `b` may be a module; loading treats it leniently.
-pub fn imports(code: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    if code.len() > LONGEST {
-        return found;
-    }
+pub(super) fn imports(code: &str, found: &mut Found) {
     for statement in top_level_statements(code) {
         for module in modules_of(&statement) {
-            if !found.contains(&module) && found.len() < MOST_MODULES {
-                found.push(module);
-            }
+            found.add(module);
         }
     }
-    found
 }
 
 /// Import statements that begin in column 0, each joined to one line, outside strings and comments.
@@ -148,7 +136,9 @@ fn first_word(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    fn imports(code: &str) -> Vec<String> {
+        super::super::imports(crate::Language::Python, code)
+    }
 
     #[test]
     fn statements_of_every_form() {

@@ -1,0 +1,17 @@
+#!/bin/sh
+# Plain `Rscript main.R` in the r image's root, without isolation: rscript.sh ROOT FOLDER.
+# Each line of standard input names a folder in FOLDER, whose main.R is run there; the exit status is written when it has ended.
+set -eu
+root=$1 folder=$2
+mount --bind "$folder" "$root/work"
+for place in tmp home/sample; do mount -t tmpfs tmpfs "$root/$place"; done
+cp -r "$root/etc/skel/." "$root/home/sample/"
+mount --rbind /dev "$root/dev"
+mount -t proc proc "$root/proc"
+exec chroot "$root" /usr/bin/sh -c '
+while read -r name; do
+    cd "/work/$name"
+    status=0
+    Rscript main.R >stdout 2>stderr </dev/null || status=$?
+    echo "$status"
+done'
