@@ -113,12 +113,23 @@ impl Storm<'_> {
             self.await_records(&mut command, mark);
             thread::sleep(Duration::from_millis(self.random.below(40)));
             let kinds: &[Kind] = if index % 3 == 1 { &[Kind::Command] } else { &COMPONENTS };
-            if self.kill_one(&command, kinds) == Kind::Command {
-                let status = command.wait().unwrap();
-                assert!(status.code().is_none(), "{status}:\n{}", self.bench.log());
-                command = self.start();
+            match self.kill_one(&mut command, kinds) {
+                Some(Kind::Command) => {
+                    let status = command.wait().unwrap();
+                    if status.code().is_some() {
+                        // It had ended by itself between the look and the kill.
+                        assert_over(status, self.bench);
+                        break;
+                    }
+                    command = self.start();
+                }
+                Some(_) => {}
+                // The last rows take less time than finding somebody to kill.
+                None => break,
             }
         }
+        let killed = u64::from(self.killed.values().sum::<u32>());
+        assert!(killed * 2 >= kills, "the run ended after {killed} of {kills} kills:\n{}", self.bench.log());
         for _ in 0..ROUNDS {
             let status = self.end(&mut command);
             if status.success() {
@@ -151,22 +162,32 @@ impl Storm<'_> {
         let mut records = Records::of(self.out);
         while records.count() < mark {
             if let Some(status) = command.try_wait().unwrap() {
-                panic!("the command ended with {status} before row {mark}:\n{}", self.bench.log());
+                let count = records.count();
+                assert!(
+                    count >= mark,
+                    "the command ended with {status} at row {count} of {mark}:\n{}",
+                    self.bench.log()
+                );
+                return;
             }
             assert!(records.since.elapsed() < PATIENCE, "stuck at row {}:\n{}", records.lines, self.bench.log());
             thread::sleep(TICK);
         }
     }
 
-    /// Kills a process of one of these kinds; not all kinds are there at every moment.
-    fn kill_one(&mut self, command: &Child, kinds: &[Kind]) -> Kind {
+    /// Kills a process of one of these kinds; not all kinds are there at every moment. `None` if the run is complete first.
+    fn kill_one(&mut self, command: &mut Child, kinds: &[Kind]) -> Option<Kind> {
         let since = Instant::now();
         loop {
+            if let Some(status) = command.try_wait().unwrap() {
+                assert_over(status, self.bench);
+                return None;
+            }
             let kind = kinds[self.random.below(kinds.len() as u64) as usize];
             let choice = self.random.below(1 << 20) as usize;
             if family::find(kind, command.id() as i32, choice).is_some_and(family::kill) {
                 *self.killed.entry(kind).or_default() += 1;
-                return kind;
+                return Some(kind);
             }
             assert!(since.elapsed() < PATIENCE, "nothing to kill:\n{}", self.bench.log());
         }
@@ -183,6 +204,11 @@ impl Storm<'_> {
             thread::sleep(TICK);
         }
     }
+}
+
+/// A command that nobody killed has answered every row, or some rows are faults.
+fn assert_over(status: ExitStatus, bench: &Bench) {
+    assert!(matches!(status.code(), Some(0 | 1)), "{status}:\n{}", bench.log());
 }
 
 /// Counts the records of a run as they are appended.
