@@ -124,3 +124,14 @@ fn the_reading_of_others_cannot_be_watched() {
         assert_none_done(&attempted(&mut GLASS.lease(), &script), &control);
     }
 }
+
+/// Which cgroups a process is in names the supervisor's pid and the number of the job, unless it has a namespace of its own.
+#[test]
+fn the_host_s_cgroups_have_no_names_for_a_job() {
+    let look = "for line in open('/proc/self/cgroup'): print(line.strip().split(':')[2])";
+    let seen = text(&run(&mut GLASS.lease(), &request(look)).stdout.kept);
+    assert!(seen.lines().count() > 0 && seen.lines().all(|path| path == "/"), "{seen}");
+    // The control: without a namespace a process reads where it is, and a cgroup that is not the top has its name there.
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+    assert_eq!(own.lines().count(), seen.lines().count(), "{own}");
+}

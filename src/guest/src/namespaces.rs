@@ -1,6 +1,6 @@
 //! From the host's namespaces into a sandbox's own.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use crate::socket::Supervisor;
 use crate::system::{Step, check, failure, unshare};
@@ -17,15 +17,21 @@ pub(crate) fn enter_user(supervisor: &Supervisor) -> Step<Vec<OwnedFd>> {
     }
 }
 
-/// All other kinds; the calling process's next child is process 1 of the pid namespace.
-pub(crate) fn enter_others() -> Step<()> {
-    let others = libc::CLONE_NEWNS
-        | libc::CLONE_NEWPID
-        | libc::CLONE_NEWNET
-        | libc::CLONE_NEWIPC
-        | libc::CLONE_NEWUTS
-        | libc::CLONE_NEWCGROUP;
-    unshare(others, "make namespaces")
+/// All other kinds that every sandbox has, and those in `more`; the calling process's next child is process 1 of the
+/// pid namespace.
+pub(crate) fn enter_others(more: libc::c_int) -> Step<()> {
+    let others = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+    unshare(others | more, "make namespaces")
+}
+
+/// Moves the calling process through the files that the supervisor opened, with the supervisor's right to do so.
+pub(crate) fn move_into_cgroup(entrances: &[OwnedFd]) -> Step<()> {
+    for entrance in entrances {
+        // SAFETY: a live text of the length given.
+        let written = unsafe { libc::write(entrance.as_raw_fd(), c"0".as_ptr().cast(), 1) };
+        check(written as libc::c_int, "move into the cgroup")?;
+    }
+    Ok(())
 }
 
 /// Until here we were the user who started us, on the outside; from here on we are the worker's own.

@@ -72,8 +72,8 @@ pub(crate) fn run(plan: Plan) -> Step<()> {
     let given = Given::sort(namespaces::enter_user(&supervisor)?)?;
     // Before the cgroup namespace is made, so that the leaf is its root. Init is in the leaf, too: it costs little,
     // and if the kernel has to kill it for memory, everything ends and is counted as what it was.
-    move_into_cgroup(&given.entrances)?;
-    namespaces::enter_others()?;
+    namespaces::move_into_cgroup(&given.entrances)?;
+    namespaces::enter_others(libc::CLONE_NEWCGROUP)?;
     match fork(0, "start the sandbox's init")? {
         None => init(&plan, &supervisor, given),
         Some(pid) => {
@@ -81,15 +81,6 @@ pub(crate) fn run(plan: Plan) -> Step<()> {
             become_user(plan.user).and_then(|()| namespaces::wait_for(pid))
         }
     }
-}
-
-fn move_into_cgroup(entrances: &[OwnedFd]) -> Step<()> {
-    for entrance in entrances {
-        // SAFETY: a live text of the length given.
-        let written = unsafe { libc::write(entrance.as_raw_fd(), c"0".as_ptr().cast(), 1) };
-        check(written as libc::c_int, "move into the cgroup")?;
-    }
-    Ok(())
 }
 
 fn init(plan: &Plan, supervisor: &Supervisor, given: Given) -> Step<()> {

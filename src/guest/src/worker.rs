@@ -31,8 +31,10 @@ impl Plan {
 /// Lives as a worker until the supervisor closes its socket.
 pub(crate) fn run(plan: &Plan) -> Step<()> {
     let supervisor = Supervisor::standard_input();
-    namespaces::enter_user(&supervisor)?;
-    namespaces::enter_others()?;
+    // From its home the worker may fork jobs into their leaves. Each job makes a cgroup namespace of its own: one
+    // around the home would shut the leaves out.
+    namespaces::move_into_cgroup(&namespaces::enter_user(&supervisor)?)?;
+    namespaces::enter_others(0)?;
     match fork(0, "start the worker's init")? {
         None => init(plan, &supervisor),
         Some(pid) => become_user(plan.user).and_then(|()| namespaces::wait_for(pid)),

@@ -72,16 +72,24 @@ fn cgroup() -> Layer {
 
 /// The commands that give this user the cgroup folders it needs.
 fn delegation() -> String {
-    let folders = Layout::wanted();
-    if folders.is_empty() {
+    let Some(layout) = Layout::mounted() else {
         return "mount the cgroup file system with the memory and pids controllers".to_owned();
+    };
+    let paths: Vec<String> = layout.roots().iter().map(|folder| folder.display().to_string()).collect();
+    let user = rustix::process::geteuid();
+    match layout {
+        _ if user.is_root() => format!("see that root may make folders in {}", paths.join(" ")),
+        Layout::V1 { .. } => format!(
+            "an administrator can grant it once (until the next boot):\n  mkdir -p {0} && chown -R {1} {0}",
+            paths.join(" "),
+            user.as_raw()
+        ),
+        // A folder of one's own is not enough there: the process that starts us must be below it.
+        Layout::V2 { .. } => "start it in a cgroup that is yours, as systemd gives one to each user:\n  \
+            systemd-run --user --scope --quiet glasshouse ...\n\
+            if that finds no bus, an administrator can allow it once: loginctl enable-linger, and then XDG_RUNTIME_DIR=/run/user/ID before it"
+            .to_owned(),
     }
-    let paths: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-    let user = rustix::process::geteuid().as_raw();
-    format!(
-        "an administrator can grant it once (until the next boot):\n  mkdir -p {0} && chown -R {user} {0}",
-        paths.join(" ")
-    )
 }
 
 fn seccomp() -> Layer {

@@ -61,6 +61,11 @@ impl Tree {
         self.layout.roots().into_iter().map(|root| root.join(&self.name)).collect()
     }
 
+    /// The files through which a worker moves itself to where it may fork jobs into leaves from; none on v1.
+    pub(crate) fn home_doors(&self) -> io::Result<Vec<OwnedFd>> {
+        open_doors(self.layout.home_doors(&self.name))
+    }
+
     /// A fresh leaf without limits; see [`Leaf::limit`].
     pub(crate) fn leaf(&self) -> io::Result<Leaf> {
         let name = format!("{}/{}", self.name, self.next.fetch_add(1, Ordering::Relaxed));
@@ -158,6 +163,7 @@ impl Leaf {
         for folder in &folders {
             fs::create_dir(folder)?;
         }
+        layout.admit_workers(&folders)?;
         let paths = layout.files(name);
         let entrances = paths.entrances.iter().map(|path| layout.open_entrance(path)).collect::<io::Result<_>>()?;
         Ok(Self {
@@ -193,8 +199,7 @@ impl Leaf {
 
     /// The files through which a process that is alive moves itself in, on either layout.
     pub(crate) fn doors(&self) -> io::Result<Vec<OwnedFd>> {
-        let paths = self.layout.doors(&self.folders);
-        paths.into_iter().map(|path| Ok(OpenOptions::new().write(true).open(path)?.into())).collect()
+        open_doors(self.layout.doors(&self.folders))
     }
 
     /// Bytes of memory in use now.
@@ -256,6 +261,10 @@ impl Leaf {
             }
         }
     }
+}
+
+fn open_doors(paths: Vec<PathBuf>) -> io::Result<Vec<OwnedFd>> {
+    paths.into_iter().map(|path| Ok(OpenOptions::new().write(true).open(path)?.into())).collect()
 }
 
 /// Reads a small file of the kernel again from its start.

@@ -1,6 +1,7 @@
 //! What every sandbox of this backend stands on: the layers that the host gives, cgroups, the guest program.
 
 use std::io;
+use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
@@ -82,13 +83,18 @@ impl Ground {
 
     /// Starts the guest program with the arguments and the environment that `with` adds; `theirs` is its end of the
     /// socket to us.
-    pub(super) fn guest(&self, theirs: std::os::fd::OwnedFd, with: impl FnOnce(&mut Command)) -> io::Result<Child> {
+    pub(super) fn guest(&self, theirs: OwnedFd, with: impl FnOnce(&mut Command)) -> io::Result<Child> {
         let mut command = Command::new(self.program.path());
         command.env_clear();
         with(&mut command);
         // What a sandbox itself says is a log for us.
         let log = if self.verbose { Stdio::inherit() } else { Stdio::null() };
         command.stdin(Stdio::from(theirs)).stdout(Stdio::null()).stderr(log).spawn()
+    }
+
+    /// The files through which a worker gets to where it may fork jobs into leaves from.
+    pub(super) fn home_doors(&self) -> io::Result<Vec<OwnedFd>> {
+        self.leaves.as_ref().map_or_else(|| Ok(Vec::new()), |leaves| leaves.home_doors())
     }
 
     /// A fresh cgroup leaf; `None` where there are none.

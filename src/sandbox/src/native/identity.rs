@@ -10,6 +10,9 @@ pub(crate) const JOB_USER: u32 = 1000;
 const FIRST_RANGE: u32 = 1_500_000_000;
 const RANGE: u32 = 65_536;
 const RANGES: u32 = 40_000;
+/// Host id of the group that init and zygotes of all of root's workers have, and nobody else: on cgroup v2 it may
+/// fork a job into its leaf.
+pub(crate) const WORKERS_GROUP: u32 = FIRST_RANGE - RANGE;
 
 /// How a worker's user namespace maps to the host.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,7 +60,7 @@ impl Identity {
         match self {
             Self::Range { first } => {
                 write("uid_map", &format!("0 {first} {RANGE}"))?;
-                write("gid_map", &format!("0 {first} {RANGE}"))
+                write("gid_map", &format!("0 {WORKERS_GROUP} 1\n1 {} {}", first + 1, RANGE - 1))
             }
             Self::Single { user, group } => {
                 write("setgroups", "deny")?;
@@ -76,5 +79,6 @@ mod tests {
     fn ranges_stay_inside_the_id_space() {
         let last = u64::from(FIRST_RANGE) + u64::from(RANGES) * u64::from(RANGE);
         assert!(last < u64::from(u32::MAX));
+        assert!(WORKERS_GROUP < FIRST_RANGE, "a job could be given the workers' group");
     }
 }

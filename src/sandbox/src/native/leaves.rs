@@ -1,6 +1,7 @@
 //! Cgroup leaves that are made, and removed, off the path of jobs.
 
 use std::ops::{Deref, DerefMut};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -17,6 +18,7 @@ pub(crate) struct Leaves {
     ready: std::sync::Mutex<Receiver<std::io::Result<Leaf>>>,
     used: Option<Sender<Leaf>>,
     remover: Option<JoinHandle<()>>,
+    tree: Arc<Tree>,
     /// Dropped last, after the leaves, whose tree it would otherwise remove under them.
     _janitor: Janitor,
 }
@@ -26,16 +28,22 @@ impl Leaves {
     pub(crate) fn new(tree: Arc<Tree>, janitor: Janitor) -> std::io::Result<Self> {
         let (made, ready) = sync_channel(SPARE);
         let (used, left) = channel();
-        let maker = Arc::clone(&tree);
+        let (maker, held) = (Arc::clone(&tree), Arc::clone(&tree));
         thread::Builder::new().name("leaf-maker".into()).spawn(move || make(&maker, &made))?;
         // The remover holds the tree, so that the tree's own end comes after the last leaf's.
-        let remover = thread::Builder::new().name("leaf-remover".into()).spawn(move || remove(left, &tree))?;
-        Ok(Self { ready: std::sync::Mutex::new(ready), used: Some(used), remover: Some(remover), _janitor: janitor })
+        let remover = thread::Builder::new().name("leaf-remover".into()).spawn(move || remove(left, &held))?;
+        let ready = std::sync::Mutex::new(ready);
+        Ok(Self { ready, used: Some(used), remover: Some(remover), tree, _janitor: janitor })
     }
 
     /// A fresh leaf, which comes back when it is dropped.
     pub(crate) fn lease(self: &Arc<Self>) -> std::io::Result<LeasedLeaf> {
         Ok(LeasedLeaf { leaf: Some(self.take()?), leaves: Arc::clone(self) })
+    }
+
+    /// See [`Tree::home_doors`].
+    pub(crate) fn home_doors(&self) -> std::io::Result<Vec<OwnedFd>> {
+        self.tree.home_doors()
     }
 
     fn take(&self) -> std::io::Result<Leaf> {

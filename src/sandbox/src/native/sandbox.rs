@@ -1,6 +1,7 @@
 //! The processes of one worker: its init, its zygotes, and the child that waits for the next job.
 
 use std::io;
+use std::os::fd::AsFd;
 use std::process::Child;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -148,7 +149,8 @@ fn handshake(init: &Channel, guest: &mut Child, identity: Identity, shared: &Sha
     let deadline = Instant::now() + PATIENCE;
     init.expect(deadline, "map ")?;
     identity.map(guest.id())?;
-    init.send(b"mapped", &[])?;
+    let doors = shared.ground.home_doors()?;
+    init.send(b"mapped", &doors.iter().map(AsFd::as_fd).collect::<Vec<_>>())?;
     let ready = init.expect(deadline, "ready ")?;
     let mut descriptors = ready.descriptors.into_iter();
     let socket = descriptors.next().ok_or_else(|| io::Error::other("a worker came without its zygote"))?;

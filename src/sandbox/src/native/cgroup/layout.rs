@@ -10,6 +10,8 @@ use rustix::fs::{Mode, OFlags};
 
 use super::FAMILY;
 
+mod v2;
+
 /// The layout of this host and the folders in which we may make leaves.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Layout {
@@ -42,10 +44,10 @@ impl Layout {
     /// Finds controllers that we may use: ours by delegation, or everything for root.
     pub(crate) fn find() -> io::Result<Self> {
         let mounts = fs::read_to_string(MOUNTS)?;
-        let candidates = [v1(&mounts), v2(&mounts)].into_iter().flatten();
+        let candidates = [v1(&mounts), v2::find(&mounts)].into_iter().flatten();
         let mut refusal = io::Error::new(io::ErrorKind::NotFound, "no memory and pids controllers are mounted");
         for layout in candidates {
-            match layout.make_roots() {
+            match layout.make_roots().and_then(|()| layout.check_way_in()) {
                 Ok(()) => return Ok(layout),
                 Err(error) => refusal = error,
             }
@@ -53,10 +55,10 @@ impl Layout {
         Err(refusal)
     }
 
-    /// The folders in which an administrator must let us make leaves, in any layout that is mounted.
-    pub(crate) fn wanted() -> Vec<PathBuf> {
+    /// The layout of this host, whether we may use it or not.
+    pub(crate) fn mounted() -> Option<Self> {
         let mounts = fs::read_to_string(MOUNTS).unwrap_or_default();
-        v1(&mounts).or_else(|| v2(&mounts)).map(|layout| layout.roots()).unwrap_or_default()
+        v1(&mounts).or_else(|| v2::find(&mounts))
     }
 
     /// `v1` or `v2`.
@@ -88,20 +90,35 @@ impl Layout {
         Ok(())
     }
 
-    /// v2: lets the leaves below `name` have the controllers.
-    pub(super) fn delegate(&self, name: &str) -> io::Result<()> {
-        let Self::V2 { root } = self else { return Ok(()) };
-        let above = root.parent().map(Path::to_path_buf);
-        for folder in above.into_iter().chain([root.clone(), root.join(name)]) {
-            let control = folder.join("cgroup.subtree_control");
-            let enabled = fs::read_to_string(&control)?;
-            if ["memory", "pids", "cpu"].iter().any(|wanted| !enabled.split_whitespace().any(|word| word == *wanted)) {
-                fs::write(&control, "+memory +pids +cpu").map_err(|error| {
-                    io::Error::new(error.kind(), format!("enable controllers in {}: {error}", control.display()))
-                })?;
-            }
+    fn check_way_in(&self) -> io::Result<()> {
+        match self {
+            Self::V1 { .. } => Ok(()),
+            Self::V2 { root } => v2::check_way_in(root),
         }
-        Ok(())
+    }
+
+    /// What the folder `name` needs before there can be leaves in it.
+    pub(super) fn delegate(&self, name: &str) -> io::Result<()> {
+        match self {
+            Self::V1 { .. } => Ok(()),
+            Self::V2 { root } => v2::delegate(root, &root.join(name)),
+        }
+    }
+
+    /// Lets workers fork jobs into the leaf that is in these folders.
+    pub(super) fn admit_workers(&self, folders: &[PathBuf]) -> io::Result<()> {
+        if !self.born_inside() {
+            return Ok(());
+        }
+        folders.iter().try_for_each(|folder| v2::admit_workers(folder))
+    }
+
+    /// The files through which a worker of the folder `name` moves itself to where it may fork into leaves from.
+    pub(super) fn home_doors(&self, name: &str) -> Vec<PathBuf> {
+        match self {
+            Self::V1 { .. } => Vec::new(),
+            Self::V2 { root } => vec![v2::home(&root.join(name)).join(v2::PROCESSES)],
+        }
     }
 
     /// Whether a child can be born into a leaf (CLONE_INTO_CGROUP); else it moves itself in.
@@ -131,7 +148,7 @@ impl Layout {
 
     /// The files through which a living process moves itself in.
     pub(super) fn doors(&self, folders: &[PathBuf]) -> Vec<PathBuf> {
-        let file = if self.born_inside() { "cgroup.procs" } else { "tasks" };
+        let file = if self.born_inside() { v2::PROCESSES } else { "tasks" };
         folders.iter().map(|folder| folder.join(file)).collect()
     }
 
@@ -219,30 +236,6 @@ fn v1(mounts: &str) -> Option<Layout> {
     };
     let [memory, pids, cpuacct] = NEEDED.map(find);
     Some(Layout::V1 { memory: memory?, pids: pids?, cpuacct: cpuacct? })
-}
-
-/// v2 counts only if it has the controllers: beside v1 it is often mounted empty.
-fn v2(mounts: &str) -> Option<Layout> {
-    let place = hierarchies(mounts).find(|one| one.version == "cgroup2")?.place;
-    let base = own_v2_folder(Path::new(place));
-    let controllers = fs::read_to_string(base.join("cgroup.controllers")).ok()?;
-    let has = |name: &str| controllers.split_whitespace().any(|word| word == name);
-    (has("memory") && has("pids")).then(|| Layout::V2 { root: family(&base) })
-}
-
-/// Root may use the top of the tree; everyone else starts where they are: in a delegated subtree.
-fn own_v2_folder(place: &Path) -> PathBuf {
-    if rustix::process::geteuid().is_root() {
-        return place.to_path_buf();
-    }
-    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-    let path = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
-    // Processes may not sit beside leaves with controllers, so ours go next to our own cgroup.
-    let mut folder = place.join(path);
-    if !path.is_empty() {
-        folder.pop();
-    }
-    folder
 }
 
 /// Our folder in a hierarchy: one for each user, so that one user's is not in another's way.
