@@ -24,8 +24,12 @@ pub(crate) fn lines(rows: &[Value]) -> String {
 
 /// `glasshouse run ROWS -o OUT` with two workers.
 pub(crate) fn start(rows: &Path, out: &Path) -> Child {
+    start_with(rows, out, &["--workers", "2"])
+}
+
+fn start_with(rows: &Path, out: &Path, arguments: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
-    command.arg("run").arg(rows).arg("-o").arg(out).args(["--no-progress", "--no-report", "--workers", "2"]);
+    command.arg("run").arg(rows).arg("-o").arg(out).args(["--no-progress", "--no-report"]).args(arguments);
     command.stdin(Stdio::null()).spawn().unwrap()
 }
 
@@ -45,12 +49,17 @@ pub(crate) struct Done {
     pub(crate) faults: String,
 }
 
-/// Runs rows to their end.
+/// Runs rows to their end, with two workers.
 pub(crate) fn run(rows: &str) -> Done {
+    run_with(rows, &["--workers", "2"])
+}
+
+/// Runs rows to their end, with these arguments.
+pub(crate) fn run_with(rows: &str, arguments: &[&str]) -> Done {
     let folder = tempfile::tempdir().unwrap();
     let (path, out) = (folder.path().join("rows.jsonl"), folder.path().join("out"));
     fs::write(&path, rows).unwrap();
-    let status = start(&path, &out).wait().unwrap();
+    let status = start_with(&path, &out, arguments).wait().unwrap();
     let faults = fs::read_to_string(out.join("faults.jsonl")).unwrap_or_default();
     assert!(status.success(), "{status}: {faults}");
     Done { records: records(&out), folder, faults }

@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
+use crate::command::{Done, lines, run};
 use crate::plain::{Plain, rscript};
-use crate::run::{Done, run};
 
 const ALL: &str = "GLASSHOUSE_R_ROWS";
 /// Rows of the shared data that `cargo test` looks at.
@@ -25,7 +25,7 @@ const FIXTURES: [&str; 7] = ["devices", "ggsave", "tidyverse", "lattice", "warni
 #[test]
 fn output_files_and_pictures_are_those_of_rscript() {
     let rows = rows();
-    let done = run(&rows, &[]);
+    let done = run(&lines(&rows));
     let plain = all_plain(&rows);
     let (mut differing, mut aside, mut pictures) = (Vec::new(), Vec::new(), 0);
     for (row, [first, second]) in rows.iter().zip(&plain) {
@@ -124,7 +124,7 @@ fn compare(done: &Done, id: &str, plain: &Plain) -> Result<usize, String> {
     let mut pictures = 0;
     for artifact in written {
         let name = artifact["name"].as_str().unwrap();
-        if without_dates(done.bytes(artifact)) != plain.files[name] {
+        if without_dates(done.bytes(id, name)) != plain.files[name] {
             return Err(format!("{name} differs"));
         }
         pictures += usize::from(artifact["kind"] == "image");

@@ -2,30 +2,25 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../common/command.rs"]
+mod command;
 mod fidelity;
 mod plain;
-mod run;
 mod sight;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
-use run::{Done, figures, run, said};
+use command::{Done, fixtures, run};
 use serde_json::Value;
-
-fn fixtures() -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/r.jsonl");
-    fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
 
 #[test]
 fn programs_get_the_verdicts_that_they_must_get() {
-    let rows = fixtures();
-    let done = run(&rows, &[]);
-    let wrong: Vec<String> = rows.iter().flat_map(|row| differences(row, &done)).collect();
+    let rows = fixtures("r");
+    let done = run(&rows);
+    let wrong: Vec<String> =
+        rows.lines().flat_map(|row| differences(&serde_json::from_str(row).unwrap(), &done)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let first = &done.records[0];
+    let (_, first) = done.records.first_key_value().unwrap();
     let layers = first["backend"]["layers"].to_string();
     assert!(layers.contains("seccomp") && layers.contains("landlock"), "{layers}");
     assert!(first["runtime"]["versions"]["ggplot2"].is_string());
@@ -36,7 +31,7 @@ fn differences(row: &Value, done: &Done) -> Vec<String> {
     let id = row["id"].as_str().unwrap();
     let record = done.record(id);
     let mut expected = BTreeMap::from([("verdict", Value::from(expected_verdict(row)))]);
-    let mut seen = BTreeMap::from([("verdict", Value::from(said(record)))]);
+    let mut seen = BTreeMap::from([("verdict", Value::from(done.said(id)))]);
     for (name, actual) in [
         ("stdout", &record["stdout"]["text"]),
         ("stderr", &record["stderr"]["text"]),
@@ -75,7 +70,18 @@ fn expected_verdict(row: &Value) -> String {
 #[test]
 fn a_package_that_is_not_there_is_named_with_the_place_of_the_list() {
     let row = serde_json::json!({"id": "x", "runtime": "r", "code": "library(notthere)"});
-    let done = run(&[row], &[]);
-    let cause = done.records[0]["cause"]["message"].as_str().unwrap();
+    let done = run(&format!("{row}\n"));
+    let cause = done.record("x")["cause"]["message"].as_str().unwrap();
     assert!(cause.contains("notthere") && cause.contains("images/r/runtime.toml"), "{cause}");
+}
+
+/// How many pictures there are that were drawn of files, each of which must be whole.
+fn figures(record: &Value) -> usize {
+    let artifacts = record["artifacts"].as_array().unwrap();
+    let whole = |artifact: &&Value| artifact["kind"] == "figure" && artifact["problem"].is_null();
+    artifacts.iter().filter(whole).count() + artifacts.iter().filter(|artifact| written_png(artifact)).count()
+}
+
+fn written_png(artifact: &Value) -> bool {
+    artifact["kind"] == "image" && artifact["media_type"] == "image/png"
 }

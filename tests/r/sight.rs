@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::command::{lines, run_with};
 use crate::plain::rscript;
-use crate::run::run;
 
 /// Prints what R tells of itself. What must differ between two processes is left out: process ids, names of temporary files,
 /// amounts of memory; and what a job has by intention: its seed, and its own user. Packages and libraries are sorted: a zygote loads
@@ -81,7 +81,7 @@ fn a_program_sees_what_it_sees_under_rscript() {
             beginnings.map(|(id, before)| row(&format!("{id}-{time}"), &looks(&format!("# {time}\n{before}"))))
         })
         .collect();
-    let done = run(&rows, &["--workers", "1"]);
+    let done = run_with(&lines(&rows), &["--workers", "1"]);
     for (id, before) in beginnings {
         let plain = rscript(&looks(before));
         assert_eq!(plain.status, Some(0), "{}", plain.stderr);
@@ -118,13 +118,13 @@ fn a_program_sees_nothing_of_the_one_before() {
     let both = format!("{LITTER}{SEARCH}");
     let seeded = |id: &str, code: &str| json!({"id": id, "runtime": "r", "code": code, "seed": 5});
     let rows = [seeded("alone", SEARCH), seeded("both", &both), seeded("after", SEARCH)];
-    let done = run(&rows[..2], &["--workers", "1"]);
+    let done = run_with(&lines(&rows[..2]), &["--workers", "1"]);
     let text = |record: &Value| record["stdout"]["text"].as_str().unwrap().to_owned();
     let (alone, both) = (text(done.record("alone")), text(done.record("both")));
     // What is left can be found by who looks for it.
     for (clean, littered) in alone.split_whitespace().zip(both.split_whitespace()) {
         assert_ne!(clean, littered, "{alone}\n{both}");
     }
-    let done = run(&[rows[1].clone(), rows[2].clone()], &["--workers", "1"]);
+    let done = run_with(&lines(&rows[1..]), &["--workers", "1"]);
     assert_eq!(text(done.record("after")), alone);
 }
