@@ -4,6 +4,7 @@ use glasshouse_capture::ErrorLink;
 use glasshouse_model::{Artifact, ArtifactKind, CaptureKind, Cause, ErrorInfo};
 use glasshouse_sandbox::{Exit, Stop};
 
+use super::headline::headline;
 use super::signals::{SIGXCPU, SIGXFSZ, signal_name};
 use super::{Evidence, TestOutcome};
 use crate::text::{bytes, seconds};
@@ -27,7 +28,7 @@ pub(super) fn memory(run: &Evidence<'_>) -> Option<Cause> {
     let refused = run.chain.iter().any(|link| link.errno == Some(libc::ENOMEM));
     let named = |error: &&ErrorInfo| last_name(&error.kind).ends_with("MemoryError");
     let uncaught = run.error.filter(|error| run.failed() && (refused || named(error)))?;
-    let said = if uncaught.message.is_empty() { String::new() } else { format!(": {}", first_line(&uncaught.message)) };
+    let said = if uncaught.message.is_empty() { String::new() } else { format!(": {}", headline(&uncaught.message)) };
     Some(Cause::new("allocation", format!("an allocation was refused under the limit of {limit}{said}")))
 }
 
@@ -99,7 +100,7 @@ pub(super) fn denied(run: &Evidence<'_>) -> Option<Cause> {
             "filesystem" => "the policy does not allow this use of a file",
             _ => "the policy does not allow a system call",
         };
-        let said = run.error.map(|error| format!("{}: {}; ", last_name(&error.kind), first_line(&error.message)));
+        let said = run.error.map(|error| format!("{}: {}; ", last_name(&error.kind), headline(&error.message)));
         Some(Cause::new(code, format!("{}{what}", said.unwrap_or_default())))
     })
 }
@@ -129,7 +130,7 @@ pub(super) fn runtime_error(run: &Evidence<'_>) -> Option<Cause> {
         Some(error) => {
             let place = error.line.map(|line| format!("line {line}: ")).unwrap_or_default();
             let listed = if error.kind == "packageNotFoundError" { R_PACKAGES } else { "" };
-            Cause::new(last_name(&error.kind), format!("{place}{}{listed}", first_line(&error.message)))
+            Cause::new(last_name(&error.kind), format!("{place}{}{listed}", headline(&error.message)))
         }
         None => Cause::new("exit_status", format!("left with status {status}")),
     })
@@ -215,8 +216,4 @@ pub(super) fn wrong_answer(run: &Evidence<'_>) -> Option<Cause> {
 /// `numpy._core._exceptions._ArrayMemoryError` is `_ArrayMemoryError`.
 fn last_name(kind: &str) -> &str {
     kind.rsplit('.').next().unwrap_or(kind)
-}
-
-fn first_line(text: &str) -> &str {
-    text.trim_start().lines().next().unwrap_or_default()
 }

@@ -6,6 +6,7 @@
 
 mod checks;
 mod drawing;
+mod headline;
 mod page;
 mod signals;
 
