@@ -17,7 +17,7 @@ pub(crate) const WORKERS_GROUP: u32 = FIRST_RANGE - RANGE;
 /// How a worker's user namespace maps to the host.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Identity {
-    /// Root gives the worker a range of ids that nobody else has.
+    /// Root gives the worker a range of ids that nobody else has; only the group of its init and zygotes is that of all workers.
     Range {
         /// The host id of the worker's id 0.
         first: u32,
