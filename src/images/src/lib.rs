@@ -15,6 +15,7 @@
 //! ```
 
 mod apt;
+mod archive;
 mod build;
 mod command;
 mod definition;
@@ -27,6 +28,7 @@ mod store;
 mod unpack;
 mod wheels;
 
+pub use archive::{pack, verify_archive};
 pub use build::ensure;
 pub use definition::Definition;
 pub use error::ImageError;

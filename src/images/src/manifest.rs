@@ -79,7 +79,11 @@ impl Manifest {
     }
 
     fn insert(&mut self, root: &Path, path: &Path, line: String, bytes: u64) {
-        let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
+        self.put(path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned(), line, bytes);
+    }
+
+    /// Adds an entry by its path within the root.
+    pub(crate) fn put(&mut self, name: String, line: String, bytes: u64) {
         self.entries.insert(name, line);
         self.bytes += bytes;
     }
@@ -145,7 +149,7 @@ pub(crate) fn normalise(root: &Path) -> Result<(), ImageError> {
 }
 
 /// Visits everything below `folder`, following no links.
-fn walk(
+pub(crate) fn walk(
     folder: &Path,
     visit: &mut dyn FnMut(&Path, &fs::Metadata) -> Result<(), ImageError>,
 ) -> Result<(), ImageError> {
@@ -166,17 +170,23 @@ fn describe(path: &Path) -> io::Result<(String, u64)> {
     let mode = metadata.permissions().mode() & 0o7777;
     if metadata.is_symlink() {
         let target = fs::read_link(path)?;
-        return Ok((format!("l {mode:o} 0 {}", blake3::hash(target.as_os_str().as_bytes())), 0));
+        return Ok((line('l', mode, 0, Some(blake3::hash(target.as_os_str().as_bytes()))), 0));
     }
     if metadata.is_dir() {
-        return Ok((format!("d {mode:o} 0 -"), 0));
+        return Ok((line('d', mode, 0, None), 0));
     }
     if !metadata.is_file() {
-        return Ok((format!("x {mode:o} 0 -"), 0));
+        return Ok((line('x', mode, 0, None), 0));
     }
     let mut hasher = blake3::Hasher::new();
     let size = io::copy(&mut fs::File::open(path)?, &mut hasher)?;
-    Ok((format!("f {mode:o} {size} {}", hasher.finalize()), size))
+    Ok((line('f', mode, size, Some(hasher.finalize())), size))
+}
+
+/// An entry's line without its path.
+pub(crate) fn line(kind: char, mode: u32, size: u64, hash: Option<blake3::Hash>) -> String {
+    let hash = hash.map_or_else(|| "-".to_owned(), |hash| hash.to_string());
+    format!("{kind} {mode:o} {size} {hash}")
 }
 
 #[cfg(test)]

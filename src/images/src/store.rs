@@ -96,6 +96,11 @@ pub fn list(cache: &Path) -> Vec<Listed> {
 /// Reads all of `image`'s root and compares it with what was built: every path, kind, mode and size, and every
 /// byte of the contents. Takes seconds when the root is in memory, and as long as reading it otherwise.
 pub fn verify(image: &Image) -> Result<VerifyReport, ImageError> {
+    Ok(manifest(image)?.compare(&Manifest::of(&image.root)?))
+}
+
+/// What was built into `image`, as it was written down then.
+pub(crate) fn manifest(image: &Image) -> Result<Manifest, ImageError> {
     let folder = image.root.parent().unwrap_or(&image.root);
     let path = folder.join("manifest.txt");
     let text = fs::read_to_string(&path).map_err(ImageError::file("read", &path))?;
@@ -108,7 +113,7 @@ pub fn verify(image: &Image) -> Result<VerifyReport, ImageError> {
     if built.digest() != info.contents {
         return Err(damaged());
     }
-    Ok(built.compare(&Manifest::of(&image.root)?))
+    Ok(built)
 }
 
 fn read_info(folder: &Path) -> Option<ImageInfo> {
@@ -193,7 +198,7 @@ pub(crate) fn remove(folder: &Path) -> Result<(), ImageError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::spec::tests::SMALL;
 
@@ -204,10 +209,16 @@ mod tests {
 
     /// Publishes an image whose root holds one file.
     fn publish(cache: &Path) -> Image {
+        published(cache, |_| ())
+    }
+
+    /// Publishes an image whose root holds one file, and what `add` puts there.
+    pub(crate) fn published(cache: &Path, add: impl FnOnce(&Path)) -> Image {
         let site = Site::claim(&definition(), cache, &mut |_| {}).unwrap();
         let root = site.partial.join("root");
         fs::create_dir(&root).unwrap();
         fs::write(root.join("file"), "text").unwrap();
+        add(&root);
         let manifest = Manifest::of(&root).unwrap();
         let info = ImageInfo {
             name: "tiny".into(),
