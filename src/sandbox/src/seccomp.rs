@@ -10,9 +10,11 @@ use serde::Deserialize;
 use thiserror::Error;
 
 mod assemble;
+mod engine;
 mod names;
 
 pub use assemble::Program;
+pub use engine::for_engine;
 
 /// A profile as written in policies/seccomp/NAME.toml.
 #[derive(Debug, Deserialize)]
