@@ -10,6 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
 use glasshouse::bench::Bench;
+use glasshouse::glass::{BackendChoice, Docker};
 use glasshouse_model::Limits;
 use glasshouse_sandbox::{Language, RunRequest, Worker, imports};
 use serde::Deserialize;
@@ -30,6 +31,8 @@ pub(crate) enum Kind {
     Bare,
     /// The product.
     Glass,
+    /// The product, its workers in containers.
+    Docker,
 }
 
 /// An arm with its lanes and the seconds of its blocks.
@@ -60,6 +63,8 @@ pub(crate) struct Settings {
     count: usize,
     pub(crate) rounds: usize,
     pub(crate) lanes: usize,
+    /// Whether containers take part.
+    pub(crate) docker: bool,
 }
 
 impl Settings {
@@ -74,6 +79,7 @@ impl Settings {
             count: number("GLASSHOUSE_BENCH_COUNT", 40)?,
             rounds: number("GLASSHOUSE_BENCH_ROUNDS", 3)?,
             lanes: number("GLASSHOUSE_BENCH_LANES", cores)?,
+            docker: number("GLASSHOUSE_BENCH_DOCKER", 0)? == 1,
         })
     }
 
@@ -111,23 +117,28 @@ impl Settings {
 /// What lanes are made of.
 pub(crate) struct Setup {
     bench: Bench,
+    contained: Option<Bench>,
     scripts: tempfile::TempDir,
 }
 
 impl Setup {
-    pub(crate) fn new() -> Outcome<Self> {
+    pub(crate) fn new(docker: bool) -> Outcome<Self> {
         let scripts = tempfile::tempdir()?;
         fs::write(scripts.path().join("control.py"), include_str!("control/control.py"))?;
         fs::write(scripts.path().join("enter.sh"), include_str!("control/enter.sh"))?;
-        Ok(Self { bench: Bench::new()?, scripts })
+        let contained = docker.then(|| Bench::new(BackendChoice::Docker(Docker::new(None)))).transpose()?;
+        Ok(Self { bench: Bench::new(BackendChoice::Native)?, contained, scripts })
     }
 
     pub(crate) fn lane(&self, kind: Kind) -> Outcome<Lane> {
-        if kind == Kind::Glass {
-            return Ok(Lane::Glass {
-                worker: Box::new(self.bench.worker().map_err(|fault| fault.message)?),
-                limits: self.bench.limits(),
-            });
+        let bench = match kind {
+            Kind::Glass => Some(&self.bench),
+            Kind::Docker => Some(self.contained.as_ref().ok_or("containers do not take part")?),
+            Kind::Plain | Kind::Fork | Kind::Bare => None,
+        };
+        if let Some(bench) = bench {
+            let worker = Box::new(bench.worker().map_err(|fault| fault.message)?);
+            return Ok(Lane::Glass { worker, limits: bench.limits() });
         }
         let mut child = Command::new("unshare")
             .args(["--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "sh"])
@@ -168,7 +179,7 @@ impl Lane {
                 let op = match kind {
                     Kind::Plain => "plain",
                     Kind::Fork => "fork",
-                    Kind::Bare | Kind::Glass => "bare",
+                    Kind::Bare | Kind::Glass | Kind::Docker => "bare",
                 };
                 let known = |name: &&String| warm.iter().any(|top| name.split('.').next() == Some(top));
                 let modules: Vec<&String> = program.modules.iter().filter(known).collect();

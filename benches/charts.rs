@@ -3,7 +3,8 @@
 //! `cargo bench` prints ratios; docs/benchmarks.md keeps the figures. Settings by environment:
 //! `GLASSHOUSE_BENCH_ROWS` (a JSONL file; default: the demo's charts), `GLASSHOUSE_BENCH_COUNT` (rows of
 //! it, evenly spread; default 40), `GLASSHOUSE_BENCH_ROUNDS` (default 3), `GLASSHOUSE_BENCH_LANES`
-//! (workers of each arm; default: cores).
+//! (workers of each arm; default: cores), `GLASSHOUSE_BENCH_DOCKER=1` (workers in containers take part; DOCKER_HOST
+//! names the engine's socket).
 
 mod arms;
 mod figures;
@@ -25,7 +26,7 @@ const PACE: Duration = Duration::from_millis(5);
 fn main() -> Outcome<()> {
     let settings = arms::Settings::from_environment()?;
     figures::print_host();
-    let setup = arms::Setup::new()?;
+    let setup = arms::Setup::new(settings.docker)?;
     empty_program(&setup)?;
     charts(&setup, &settings)
 }
@@ -55,7 +56,8 @@ fn empty_program(setup: &arms::Setup) -> Outcome<()> {
 /// Charts: plain interpreters, forks without isolation, and the glass, with as many lanes each.
 fn charts(setup: &arms::Setup, settings: &arms::Settings) -> Outcome<()> {
     let programs = settings.programs()?;
-    let kinds = [Kind::Plain, Kind::Fork, Kind::Glass];
+    let mut kinds = vec![Kind::Plain, Kind::Fork, Kind::Glass];
+    kinds.extend(settings.docker.then_some(Kind::Docker));
     let mut arms = Vec::new();
     for kind in kinds {
         let lanes = (0..settings.lanes).map(|_| setup.lane(kind)).collect::<Outcome<Vec<_>>>()?;

@@ -34,8 +34,11 @@ pub(crate) fn print_latencies(what: &str, controls: &mut [f64], ours: &mut [f64]
 pub(crate) fn differing(pictures: &[(Kind, Vec<Vec<u32>>)], block: &[Program]) -> Vec<String> {
     let of = |kind| pictures.iter().find(|(of, _)| *of == kind).map(|(_, seen)| seen);
     let (Some(fork), Some(glass)) = (of(Kind::Fork), of(Kind::Glass)) else { return Vec::new() };
-    let pairs = block.iter().zip(fork.iter().zip(glass));
-    pairs.filter(|(_, (fork, glass))| fork != glass).map(|(program, _)| program.id.clone()).collect()
+    // Where no containers take part, they differ in nothing.
+    let docker = of(Kind::Docker).unwrap_or(glass);
+    let pairs = block.iter().zip(fork.iter().zip(glass.iter().zip(docker)));
+    let unlike = pairs.filter(|(_, (fork, (glass, docker)))| fork != glass || glass != docker);
+    unlike.map(|(program, _)| program.id.clone()).collect()
 }
 
 pub(crate) fn print_charts(arms: &[Arm], rows: usize, lanes: usize, differences: &[String]) {
@@ -58,9 +61,17 @@ pub(crate) fn print_charts(arms: &[Arm], rows: usize, lanes: usize, differences:
         total(&glass) / total(&fork),
         median_ratio(&glass, &fork)
     );
+    let docker = of(Kind::Docker);
+    if !docker.is_empty() {
+        println!(
+            "docker / glass: {:.3}x (median of blocks {:.3}x)",
+            total(&docker) / total(&glass),
+            median_ratio(&docker, &glass)
+        );
+    }
     match differences {
-        [] => println!("pictures: equal in fork and glass for every program"),
-        some => println!("pictures differ between fork and glass: {}", some.join(", ")),
+        [] => println!("pictures: equal in fork, glass and what else took part, for every program"),
+        some => println!("pictures differ between the arms: {}", some.join(", ")),
     }
 }
 

@@ -7,11 +7,16 @@ use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use glasshouse_images::Image;
 use glasshouse_model::{Limits, Requirement};
-use glasshouse_sandbox::{Driver, Language, Pool, PoolConfig, RunRequest, Terms, Worker, seccomp};
+use glasshouse_sandbox::docker::{ContainerImage, Containers, Engine};
+use glasshouse_sandbox::{
+    Backend, Driver, Language, Pool, PoolConfig, Recycling, RunRequest, Spares, Terms, Worker, seccomp,
+};
 
 use super::cache::cache;
 pub(crate) use super::cache::workspace;
+use super::engine::TestEngine;
 
 const MIB: u64 = 1 << 20;
 
@@ -20,8 +25,34 @@ pub(crate) fn root() -> PathBuf {
     if let Some(root) = env::var_os("GLASSHOUSE_TEST_ROOT") {
         return root.into();
     }
+    image().root
+}
+
+fn image() -> Image {
     let definition = glasshouse_images::Definition::load(&workspace().join("images/python")).unwrap();
-    glasshouse_images::ensure(&definition, &cache(), &mut |line| eprintln!("{line}")).unwrap().root
+    glasshouse_images::ensure(&definition, &cache(), &mut |line| eprintln!("{line}")).unwrap()
+}
+
+/// Where the workers of this test target live: those of `security_in_containers` in containers, if there can be any. A
+/// container has a filter of its own, which is off for workers whose jobs have another profile than the usual one: they are
+/// the controls.
+fn backend(profile: &str) -> Backend {
+    /// Shared by all pools; the engine ends with the process that holds it.
+    static ENGINE: LazyLock<Option<TestEngine>> = LazyLock::new(|| {
+        let contained = env!("CARGO_CRATE_NAME") == "security_in_containers";
+        contained.then(|| TestEngine::start(&cache())).flatten()
+    });
+    let Some(engine) = &*ENGINE else { return Backend::Native };
+    let text = fs::read_to_string(workspace().join("policies/container/seccomp.toml")).unwrap();
+    let default = default_profile();
+    let usual = seccomp::for_engine("container", &text, |_| Some(default.as_str())).unwrap();
+    Backend::Docker(Box::new(Containers {
+        engine: Engine::at(engine.socket.clone()).unwrap(),
+        image: ContainerImage::of(&image()),
+        runtime: None,
+        profile: if profile == default { usual } else { "unconfined".to_owned() },
+        cache: cache(),
+    }))
 }
 
 /// The default seccomp profile's text.
@@ -65,6 +96,9 @@ fn config(profile: &str) -> PoolConfig {
         trunk: vec![words("numpy matplotlib.pyplot")],
         terms: terms(profile),
         limits: small(),
+        backend: backend(profile),
+        recycling: Recycling::NEVER,
+        spares: Spares::NONE,
     }
 }
 

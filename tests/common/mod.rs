@@ -4,5 +4,6 @@
 
 pub(crate) mod cache;
 pub(crate) mod control;
+pub(crate) mod engine;
 pub(crate) mod fixture;
 pub(crate) mod said;

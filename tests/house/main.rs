@@ -87,6 +87,33 @@ fn unsafe_code_is_where_it_may_be() {
     }
 }
 
+/// A Dockerfile is for people to read and to build by hand; what an image holds is decided in runtime.toml.
+#[test]
+fn dockerfiles_install_what_runtimes_are_made_of() {
+    let mut found = 0;
+    for entry in fs::read_dir(root().join("images")).unwrap().flatten() {
+        let Ok(text) = fs::read_to_string(entry.path().join("Dockerfile")) else { continue };
+        let runtime: toml::Table =
+            toml::from_str(&fs::read_to_string(entry.path().join("runtime.toml")).unwrap()).unwrap();
+        let packages = runtime["debian"]["packages"].as_array().unwrap();
+        let decided: Vec<&str> = packages.iter().map(|package| package.as_str().unwrap()).collect();
+        // The last stage is the image: a word a line, from the command to what follows it.
+        let image = text.rsplit("\nFROM ").next().unwrap();
+        let after = image.split_once("apt-get install --yes --no-install-recommends").unwrap().1;
+        let installed: Vec<&str> =
+            after.split("&&").next().unwrap().split_whitespace().filter(|word| *word != "\\").collect();
+        assert_eq!(installed, decided, "{}", entry.path().display());
+        for file in [runtime.get("finish"), runtime.get("wheels").and_then(|wheels| wheels.get("requirements"))] {
+            let file = file.map_or("", |file| file.as_str().unwrap());
+            assert!(text.contains(&format!("COPY {file}")), "{}: {file}", entry.path().display());
+        }
+        let suite = runtime["debian"]["suite"].as_str().unwrap();
+        assert!(image.starts_with(&format!("debian:{suite}-slim")), "{}", entry.path().display());
+        found += 1;
+    }
+    assert!(found > 0, "no image has a Dockerfile");
+}
+
 #[test]
 fn files_stay_small_and_say_what_they_are() {
     for (name, text) in all_sources() {

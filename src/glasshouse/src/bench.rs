@@ -15,7 +15,7 @@ use glasshouse_sandbox::{Pool, Worker};
 use tempfile::TempDir;
 
 use crate::cli::{cache_folder, definitions};
-use crate::glass::Glass;
+use crate::glass::{BackendChoice, Glass};
 use crate::pipeline::Executor;
 use crate::policies;
 
@@ -49,11 +49,11 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Sets the image and the pool up.
-    pub fn new() -> Outcome<Self> {
+    /// Sets the image and the pool up, with workers where `backend` says.
+    pub fn new(backend: BackendChoice) -> Outcome<Self> {
         let image = image()?;
         let policy = policies::load(None)?.get("default")?;
-        let glass = Glass::new(definitions()?, Vec::new(), &cache()?, Arc::new(|line| eprintln!("{line}")));
+        let glass = Glass::new(definitions()?, Vec::new(), &cache()?, Arc::new(|line| eprintln!("{line}"))).on(backend);
         let config = glass.pool_config("python", &policy)?;
         let (driver, warm) = (config.driver.folder().to_owned(), config.warm.clone());
         let pool = Pool::new(config)?;

@@ -4,7 +4,7 @@ use crate::system::{Step, check, mount, text};
 
 const PLAIN: libc::c_ulong = libc::MS_NOSUID | libc::MS_NODEV;
 /// Where the driver lies in the image, seen from the image's root.
-const DRIVER: &str = "opt/glasshouse/driver";
+pub(crate) const DRIVER: &str = "opt/glasshouse/driver";
 /// The home of zygotes; each job has its own, at the same place.
 pub(crate) const HOME: &str = "/home/sample";
 /// Bound from the host: inside a user namespace nobody may make device nodes.
@@ -26,6 +26,11 @@ pub(crate) fn claim(image: &str, driver: Option<&str>) -> Step<()> {
         mount(driver, DRIVER, "", libc::MS_BIND, "")?;
         read_only(DRIVER)?;
     }
+    settle()
+}
+
+/// The rest of the first half: the current folder is a mount of the image, which becomes read-only.
+pub(crate) fn settle() -> Step<()> {
     mount("dev", "dev", "tmpfs", libc::MS_NOSUID | libc::MS_NOEXEC, "mode=1777,size=64k,nr_inodes=32")?;
     mount("home", &HOME[1..], "tmpfs", PLAIN, "mode=1777,size=16m,nr_inodes=256")?;
     read_only(".")
@@ -81,7 +86,7 @@ fn make_folder(path: &str) -> Step<()> {
 
 /// Flags that the host's own mount has are locked inside a user namespace and must be given again;
 /// which ones it has, the kernel tells.
-fn read_only(path: &str) -> Step<()> {
+pub(crate) fn read_only(path: &str) -> Step<()> {
     let path_c = text(path);
     // SAFETY: a live text and an all-zero result that the kernel fills.
     let has = unsafe {

@@ -1,21 +1,28 @@
-//! One worker: from the host's namespaces into its own, then a loop that makes cells.
+//! One worker: from the host's namespaces, or a container's, into its own, then a loop that makes cells.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use crate::children::Children;
 use crate::namespaces::{self, become_user};
 use crate::socket::{self, Supervisor};
-use crate::system::{Step, fork, prctl, reap_one};
-use crate::{cell, landlock, root, zygote};
+use crate::system::{Step, check, fork, prctl, reap_one};
+use crate::{cell, container, landlock, root, zygote};
 
 /// The worker's command line: `worker IMAGE DRIVER USER INTERPRETER ARGUMENT...`; its environment is
 /// exactly the job's environment.
 pub(crate) struct Plan {
-    image: String,
-    driver: String,
+    image: Image,
     /// The id, inside the user namespace, that init and zygotes have.
     user: u32,
     interpreter: Vec<String>,
+}
+
+/// Where the image is.
+enum Image {
+    /// In a folder of the host, and the driver in another.
+    Folder { image: String, driver: String },
+    /// It is the root of this container, in which the driver is mounted already.
+    Container,
 }
 
 impl Plan {
@@ -24,16 +31,24 @@ impl Plan {
         let mut next = |name: &str| arguments.next().ok_or_else(|| format!("worker: {name} is missing"));
         let (image, driver) = (next("IMAGE")?, next("DRIVER")?);
         let user = next("USER")?.parse().map_err(|_| "worker: USER is not a number".to_owned())?;
-        Ok(Self { image, driver, user, interpreter: arguments.collect() })
+        Ok(Self { image: Image::Folder { image, driver }, user, interpreter: arguments.collect() })
+    }
+
+    /// Reads the arguments after `contained`, `SOCKET USER INTERPRETER ARGUMENT...`, and connects to the supervisor.
+    pub(crate) fn parse_contained(mut arguments: impl Iterator<Item = String>) -> Step<Self> {
+        let mut next = |name: &str| arguments.next().ok_or_else(|| format!("contained: {name} is missing"));
+        container::connect(&next("SOCKET")?)?;
+        container::tidy_environment();
+        let user = next("USER")?.parse().map_err(|_| "contained: USER is not a number".to_owned())?;
+        Ok(Self { image: Image::Container, user, interpreter: arguments.collect() })
     }
 }
 
 /// Lives as a worker until the supervisor closes its socket.
 pub(crate) fn run(plan: &Plan) -> Step<()> {
     let supervisor = Supervisor::standard_input();
-    // From its home the worker may fork jobs into their leaves. Each job makes a cgroup namespace of its own: one
-    // around the home would shut the leaves out.
-    namespaces::move_into_cgroup(&namespaces::enter_user(&supervisor)?)?;
+    take(namespaces::enter_user(&supervisor)?, &plan.image)?;
+    // Each job makes a cgroup namespace of its own: one around the worker's home would shut the leaves out.
     namespaces::enter_others(0)?;
     match fork(0, "start the worker's init")? {
         None => init(plan, &supervisor),
@@ -41,11 +56,28 @@ pub(crate) fn run(plan: &Plan) -> Step<()> {
     }
 }
 
+/// What the supervisor sends with the maps: the ways to the worker's home in the tree of cgroups, from which it may fork
+/// jobs into their leaves, and before them, for a container, where to write what it has to say.
+fn take(mut sent: Vec<OwnedFd>, image: &Image) -> Step<()> {
+    if matches!(image, Image::Container) && !sent.is_empty() {
+        let log = sent.remove(0);
+        // SAFETY: numbers of descriptors that are open.
+        check(unsafe { libc::dup2(log.as_raw_fd(), 2) }, "take the log")?;
+    }
+    namespaces::move_into_cgroup(&sent)
+}
+
 fn init(plan: &Plan, supervisor: &Supervisor) -> Step<()> {
     // Before anything else: what init starts can never gain a right.
     prctl(libc::PR_SET_NO_NEW_PRIVS, 1, "set no_new_privs")?;
-    root::claim(&plan.image, Some(&plan.driver))?;
+    match &plan.image {
+        Image::Folder { image, driver } => root::claim(image, Some(driver))?,
+        Image::Container => container::claim()?,
+    }
     become_user(plan.user)?;
+    if matches!(plan.image, Image::Container) {
+        container::cover()?;
+    }
     root::furnish()?;
     namespaces::name_host()?;
     raise_loopback();

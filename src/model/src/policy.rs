@@ -68,6 +68,10 @@ pub struct Policy {
     pub seccomp: String,
     /// The layers without which a run is refused.
     pub require: Vec<Requirement>,
+    /// Whether each job gets a worker (with the docker backend: a container) that no other job has been in.
+    // Left out of a job's identity where it is not asked for, as it was before there was such a key.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub fresh: bool,
     /// How much may be used.
     pub limits: Limits,
 }
@@ -81,6 +85,7 @@ pub struct PolicyFile {
     network: Option<Network>,
     seccomp: Option<String>,
     require: Option<Vec<Requirement>>,
+    fresh: Option<bool>,
     limits: LimitChanges,
 }
 
@@ -153,6 +158,7 @@ impl PolicySet {
             network: Network::None,
             seccomp: "default".to_owned(),
             require: Requirement::ALL.to_vec(),
+            fresh: false,
             limits: Limits::default(),
         };
         for (ancestor, file) in self.lineage(name)?.into_iter().rev() {
@@ -203,6 +209,7 @@ impl Policy {
         if let Some(require) = &file.require {
             self.require.clone_from(require);
         }
+        self.fresh = file.fresh.unwrap_or(self.fresh);
         Ok(())
     }
 
@@ -216,7 +223,8 @@ impl Policy {
              description = {description:?}\n\
              network = \"none\"\n\
              seccomp = {seccomp:?}\n\
-             require = [{require}]\n\n\
+             require = [{require}]\n\
+             fresh = {fresh}  # whether each job gets a worker of its own\n\n\
              [limits]\n\
              wall = {wall}            # seconds on the clock\n\
              cpu = {cpu}             # seconds of processor time, all processes together\n\
@@ -231,6 +239,7 @@ impl Policy {
             name = self.name,
             description = self.description,
             seccomp = self.seccomp,
+            fresh = self.fresh,
             wall = limits.wall.as_secs_f64(),
             cpu = limits.cpu.as_secs_f64(),
             memory = size(limits.memory),
@@ -288,7 +297,7 @@ mod tests {
 
     #[test]
     fn what_show_prints_reads_back_as_the_same_policy() {
-        let first = set(&[("p", "seccomp = \"strict\"\n[limits]\nwall = 3.5\ndisk = \"7MiB\"")]);
+        let first = set(&[("p", "seccomp = \"strict\"\nfresh = true\n[limits]\nwall = 3.5\ndisk = \"7MiB\"")]);
         let policy = first.get("p").unwrap();
         let again = set(&[("p", &policy.show())]).get("p").unwrap();
         assert_eq!(policy, again);

@@ -8,6 +8,7 @@ use glasshouse_dataset::Shard;
 
 use super::render::RenderArgs;
 use super::score::{DECODE_HELPER, ScoreArgs};
+use crate::glass::{BackendChoice, Docker};
 use crate::report::THUMBNAIL_HELPER;
 
 /// Runs code that a model wrote, behind glass: nothing gets out, and everything it draws can be seen.
@@ -83,6 +84,39 @@ pub struct Setup {
     /// Where images are kept [default: $XDG_CACHE_HOME/glasshouse or ~/.cache/glasshouse]
     #[arg(long, value_name = "DIR", env = "GLASSHOUSE_CACHE")]
     pub cache: Option<PathBuf>,
+    /// Where programs run.
+    #[command(flatten)]
+    pub backend: BackendArgs,
+}
+
+/// Which backend.
+#[derive(Clone, Debug, Args)]
+pub struct BackendArgs {
+    /// How sandboxes of programs are made; those of pages and drawings are native with either.
+    #[arg(long, value_name = "BACKEND", default_value = "native", env = "GLASSHOUSE_BACKEND")]
+    pub backend: BackendArg,
+    /// The OCI runtime of containers, as the engine knows it; one that shares the host's kernel [default: the engine's own]
+    #[arg(long, value_name = "NAME", env = "GLASSHOUSE_DOCKER_RUNTIME")]
+    pub docker_runtime: Option<String>,
+}
+
+/// A backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum BackendArg {
+    /// Linux namespaces, no daemon needed.
+    Native,
+    /// Containers of the engine on this machine (DOCKER_HOST names its socket).
+    Docker,
+}
+
+impl BackendArgs {
+    /// What was chosen.
+    pub fn choice(&self) -> BackendChoice {
+        match self.backend {
+            BackendArg::Native => BackendChoice::Native,
+            BackendArg::Docker => BackendChoice::Docker(Docker::new(self.docker_runtime.clone())),
+        }
+    }
 }
 
 /// How a run shows itself.
@@ -214,18 +248,27 @@ pub struct ReportArgs {
 
 /// `glasshouse doctor`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  glasshouse doctor\n  glasshouse doctor --json\n\n\
-    Exit codes: 0 every layer is in force, 4 at least one is not.")]
+#[command(
+    after_help = "Examples:\n  glasshouse doctor\n  glasshouse doctor --backend docker\n  glasshouse doctor --json\n\n\
+    Exit codes: 0 every layer is in force, 4 at least one is not."
+)]
 pub struct DoctorArgs {
     /// Print JSON.
     #[arg(long, value_parser = FalseyValueParser::new(), env = "GLASSHOUSE_JSON")]
     pub json: bool,
+    /// The backend that is asked about.
+    #[command(flatten)]
+    pub backend: BackendArgs,
+    /// Where images are kept [default: $XDG_CACHE_HOME/glasshouse or ~/.cache/glasshouse]
+    #[arg(long, value_name = "DIR", env = "GLASSHOUSE_CACHE")]
+    pub cache: Option<PathBuf>,
 }
 
 /// `glasshouse images`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  glasshouse images list\n  glasshouse images build python\n  glasshouse images verify"
+    after_help = "Examples:\n  glasshouse images list\n  glasshouse images build python\n  glasshouse images verify\n  \
+    glasshouse images build python --backend docker    the container engine's copy as well"
 )]
 pub struct ImagesArgs {
     /// What to do with the images.
@@ -234,6 +277,9 @@ pub struct ImagesArgs {
     /// Where images are kept [default: $XDG_CACHE_HOME/glasshouse or ~/.cache/glasshouse]
     #[arg(long, value_name = "DIR", env = "GLASSHOUSE_CACHE", global = true)]
     pub cache: Option<PathBuf>,
+    /// With `docker`, the container engine's copies as well.
+    #[arg(long, value_name = "BACKEND", default_value = "native", env = "GLASSHOUSE_BACKEND", global = true)]
+    pub backend: BackendArg,
 }
 
 /// The actions of `glasshouse images`.

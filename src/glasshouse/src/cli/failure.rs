@@ -4,6 +4,7 @@ use glasshouse_capture::StoreError;
 use glasshouse_dataset::DatasetError;
 use glasshouse_images::ImageError;
 use glasshouse_model::Fault;
+use glasshouse_sandbox::docker::DockerError;
 use thiserror::Error;
 
 use crate::glass::GlassError;
@@ -54,6 +55,12 @@ impl From<PoliciesError> for Failure {
 
 impl From<ImageError> for Failure {
     fn from(error: ImageError) -> Self {
+        Self::Host(error.to_string())
+    }
+}
+
+impl From<DockerError> for Failure {
+    fn from(error: DockerError) -> Self {
         Self::Host(error.to_string())
     }
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use glasshouse_images::mirror::{MirrorPlan, add, ensure_mirror, find_mirror, verify_mirror};
 use glasshouse_images::{Definition, Image, VerifyReport, ensure, find, list, verify};
 
-use super::args::{ImagesAction, ImagesArgs, MirrorAction};
-use super::{Failure, place, setup};
+use super::args::{BackendArg, ImagesAction, ImagesArgs, MirrorAction};
+use super::{Failure, container_images, place, setup};
 use crate::text::{bytes, count, seconds};
 
 /// Paths that a failed verification shows of each kind.
@@ -15,9 +15,21 @@ const SHOWN: usize = 5;
 pub(super) fn images(args: &ImagesArgs) -> Result<u8, Failure> {
     let cache = place::cache(args.cache.as_deref())?;
     match &args.action {
-        ImagesAction::Build { name } => build(&wanted(name.as_deref())?, &cache),
-        ImagesAction::List => show(&cache),
-        ImagesAction::Verify { name } => check(&wanted(name.as_deref())?, &cache),
+        ImagesAction::Build { name } => {
+            let definitions = wanted(name.as_deref())?;
+            build(&definitions, &cache)?;
+            if args.backend == BackendArg::Docker { container_images::build(&definitions, &cache) } else { Ok(0) }
+        }
+        ImagesAction::List => {
+            show(&cache)?;
+            if args.backend == BackendArg::Docker { container_images::show(&cache) } else { Ok(0) }
+        }
+        ImagesAction::Verify { name } => {
+            let definitions = wanted(name.as_deref())?;
+            let code = check(&definitions, &cache)?;
+            let docker = args.backend == BackendArg::Docker;
+            Ok(if docker { container_images::check(&definitions, &cache)?.max(code) } else { code })
+        }
         ImagesAction::Mirror(MirrorAction::Add { packages, runtime, lock }) => {
             extend(&plan(runtime, &cache)?, packages, runtime, lock.as_deref(), &cache)
         }
@@ -36,7 +48,7 @@ fn wanted(name: Option<&str>) -> Result<Vec<Definition>, Failure> {
     Ok(found)
 }
 
-fn build(definitions: &[Definition], cache: &Path) -> Result<u8, Failure> {
+fn build(definitions: &[Definition], cache: &Path) -> Result<(), Failure> {
     for definition in definitions {
         let image = ensure(definition, cache, &mut |line| eprintln!("{line}"))?;
         println!("{}  {}", image.name, image.root.display());
@@ -45,7 +57,7 @@ fn build(definitions: &[Definition], cache: &Path) -> Result<u8, Failure> {
             println!("{}  {}", image.name, mirror.folder.display());
         }
     }
-    Ok(0)
+    Ok(())
 }
 
 /// The mirror of the runtime called `name`.
@@ -88,7 +100,7 @@ fn show_mirror(plan: &MirrorPlan, cache: &Path) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn show(cache: &Path) -> Result<u8, Failure> {
+fn show(cache: &Path) -> Result<(), Failure> {
     for definition in setup::definitions()? {
         let name = &definition.runtime.name;
         let state = match find(&definition, cache) {
@@ -107,7 +119,7 @@ fn show(cache: &Path) -> Result<u8, Failure> {
         let size = format!("{:>10}  {:>9} files", bytes(info.bytes), count(info.entries as u64));
         println!("  {name:32}{size}  built in {}", seconds(info.seconds));
     }
-    Ok(0)
+    Ok(())
 }
 
 fn check(definitions: &[Definition], cache: &Path) -> Result<u8, Failure> {
@@ -152,6 +164,13 @@ fn check_mirror(plan: &MirrorPlan, name: &str, cache: &Path) -> Result<u8, Failu
 
 fn damaged(image: &Image, report: &VerifyReport) {
     println!("{}: damaged", image.name);
+    show_differences(report);
+    let folder = image.root.parent().unwrap_or(&image.root);
+    println!("  remove {} and run `glasshouse images build {}`", folder.display(), image.name);
+}
+
+/// Prints some of the paths of each kind of difference.
+pub(super) fn show_differences(report: &VerifyReport) {
     for (what, paths) in [("missing", &report.missing), ("changed", &report.changed), ("added", &report.added)] {
         for path in paths.iter().take(SHOWN) {
             println!("  {what}  {path}");
@@ -160,6 +179,4 @@ fn damaged(image: &Image, report: &VerifyReport) {
             println!("  {what}  ... and {} more", count((paths.len() - SHOWN) as u64));
         }
     }
-    let folder = image.root.parent().unwrap_or(&image.root);
-    println!("  remove {} and run `glasshouse images build {}`", folder.display(), image.name);
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod batch;
+mod container_images;
 mod demo;
 mod doctor;
 mod exec;

@@ -13,7 +13,7 @@ use include_dir::Dir;
 
 use super::args::Setup;
 use super::{Failure, place};
-use crate::glass::Glass;
+use crate::glass::{BackendChoice, Glass};
 use crate::policies;
 use crate::resources::{IMAGES, driver, leaves_pages};
 
@@ -24,6 +24,7 @@ pub(super) struct Plan {
     /// The runtimes' definitions.
     definitions: Vec<Definition>,
     allow_missing: Vec<Requirement>,
+    backend: BackendChoice,
 }
 
 impl Plan {
@@ -48,7 +49,7 @@ impl Plan {
             allow_looser_limits,
         };
         let allow_missing = setup.allow_missing.iter().map(|name| layer(name)).collect::<Result<_, _>>()?;
-        Ok(Self { context, definitions, allow_missing })
+        Ok(Self { context, definitions, allow_missing, backend: setup.backend.choice() })
     }
 
     /// Everything that changes results and is not in the rows, for the identity of a run.
@@ -77,7 +78,8 @@ impl Plan {
     pub(super) fn glass(&self, cache: &Path, runtime: Option<&str>) -> Result<Glass, Failure> {
         let policy = self.context.policies.get(&self.context.default_policy).map_err(policies::PoliciesError::from)?;
         let say = Arc::new(|line: &str| eprintln!("{line}"));
-        let glass = Glass::new(self.definitions.clone(), self.allow_missing.clone(), cache, say);
+        let glass =
+            Glass::new(self.definitions.clone(), self.allow_missing.clone(), cache, say).on(self.backend.clone());
         if let Some(runtime) = runtime {
             glass.prepare(runtime, &policy)?;
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use glasshouse_images::ImageError;
 use glasshouse_sandbox::StartError;
+use glasshouse_sandbox::docker::DockerError;
 use glasshouse_sandbox::seccomp::ProfileError;
 use glasshouse_web::mirror::MirrorError;
 use thiserror::Error;
@@ -15,6 +16,9 @@ pub enum GlassError {
     /// The host lacks something, or a worker cannot be started.
     #[error("{0}\n`glasshouse doctor` lists what this host gives")]
     Start(#[from] StartError),
+    /// The container engine does not answer, or does not take the image.
+    #[error(transparent)]
+    Container(#[from] DockerError),
     /// The seccomp profile that the policy names is wrong.
     #[error(transparent)]
     Profile(#[from] ProfileError),

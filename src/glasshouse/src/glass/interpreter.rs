@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use glasshouse_images::Image;
 use glasshouse_model::{BackendInfo, Fault, FaultKind, Job, Policy, Requirement};
-use glasshouse_sandbox::{Driver, Language, Pool, PoolConfig, RunReport, RunRequest, Worker};
+use glasshouse_sandbox::{Backend, Driver, Language, Pool, PoolConfig, RunReport, RunRequest, Worker};
 use serde::Deserialize;
 
 use super::GlassError;
+use super::backend::turnover;
 use super::drawings::Drawers;
 use super::terms::terms;
 use crate::pipeline::Runner;
@@ -29,7 +30,7 @@ struct Zygotes {
 }
 
 /// What decides which pool a job needs: limits go with each run, the rest is fixed when a worker starts.
-type Key = (String, Vec<Requirement>);
+type Key = (String, Vec<Requirement>, bool);
 
 /// What runs the jobs of one runtime.
 #[derive(Clone)]
@@ -43,17 +44,19 @@ pub(super) struct Interpreter {
     /// What draws SVG documents that programs leave as figures, with the image's fonts.
     drawers: Option<Drawers>,
     allow_missing: Vec<Requirement>,
+    backend: Backend,
     started: Arc<Mutex<BTreeMap<Key, Arc<Pool>>>>,
 }
 
 impl Interpreter {
-    /// Lays out the driver of the image's runtime in `cache`.
+    /// Lays out the driver of the image's runtime in `cache`, for workers that live there.
     pub(super) fn new(
         image: Image,
         program: &str,
         script: &str,
         allow_missing: &[Requirement],
         cache: &Path,
+        backend: Backend,
     ) -> Result<Self, GlassError> {
         let zygotes = zygotes(&image.name)?;
         let driver = Driver::lay_out(&driver(&image.name), zygotes.imports, cache)
@@ -65,7 +68,7 @@ impl Interpreter {
             true => Some(Drawers::new(&image, FONTS)?),
             false => None,
         };
-        Ok(Self { image, program, script, driver, zygotes, drawers, allow_missing, started: Arc::default() })
+        Ok(Self { image, program, script, driver, zygotes, drawers, allow_missing, backend, started: Arc::default() })
     }
 
     /// What draws SVG documents, where programs leave their figures as documents.
@@ -86,6 +89,7 @@ impl Interpreter {
 
     /// Everything that workers under a policy need.
     pub(super) fn config(&self, policy: &Policy) -> Result<PoolConfig, GlassError> {
+        let (recycling, spares) = turnover(&self.backend, policy.fresh);
         Ok(PoolConfig {
             root: self.image.root.clone(),
             driver: self.driver.clone(),
@@ -97,12 +101,15 @@ impl Interpreter {
             trunk: self.zygotes.trunk.clone(),
             terms: terms(policy, &self.allow_missing)?,
             limits: policy.limits.clone(),
+            backend: self.backend.clone(),
+            recycling,
+            spares,
         })
     }
 }
 
 fn key(policy: &Policy) -> Key {
-    (policy.seccomp.clone(), policy.require.clone())
+    (policy.seccomp.clone(), policy.require.clone(), policy.fresh)
 }
 
 fn zygotes(runtime: &str) -> Result<Zygotes, GlassError> {
@@ -111,27 +118,35 @@ fn zygotes(runtime: &str) -> Result<Zygotes, GlassError> {
         .map_err(|error| GlassError::Zygotes { runtime: runtime.to_owned(), message: error.to_string() })
 }
 
-/// A runner with one worker, which it changes for another when a job needs another pool.
+/// Pools of which a runner keeps a worker; a job that needs one more takes the place of all others.
+const MOST_WORKERS: usize = 3;
+
+/// A runner with one worker of each pool that its jobs need, as long as these are few.
 pub(super) struct PoolRunner {
     interpreter: Interpreter,
-    worker: Option<(Key, Worker)>,
+    workers: BTreeMap<Key, Worker>,
+    /// The pool of the last job, whose worker gets ready for the next.
+    last: Option<Key>,
 }
 
 impl PoolRunner {
     pub(super) fn new(interpreter: Interpreter) -> Self {
-        Self { interpreter, worker: None }
+        Self { interpreter, workers: BTreeMap::new(), last: None }
     }
 
     fn worker(&mut self, policy: &Policy) -> Result<&mut Worker, Fault> {
         let key = key(policy);
-        let worker = match self.worker.take() {
-            Some((of, worker)) if of == key => worker,
-            other => {
-                drop(other);
+        let worker = match self.workers.remove(&key) {
+            Some(worker) => worker,
+            None => {
+                if self.workers.len() >= MOST_WORKERS {
+                    self.workers.clear();
+                }
                 self.pool(policy)?.worker()?
             }
         };
-        Ok(&mut self.worker.insert((key, worker)).1)
+        self.last = Some(key.clone());
+        Ok(self.workers.entry(key).or_insert(worker))
     }
 
     fn pool(&self, policy: &Policy) -> Result<Arc<Pool>, Fault> {
@@ -145,7 +160,7 @@ impl Runner for PoolRunner {
     }
 
     fn get_ready(&mut self) {
-        if let Some((_, worker)) = &mut self.worker {
+        if let Some(worker) = self.last.as_ref().and_then(|key| self.workers.get_mut(key)) {
             worker.get_ready();
         }
     }

@@ -1,5 +1,6 @@
 //! What runs jobs: for each runtime its image, built when it is first needed, and its pools.
 
+mod backend;
 mod browser;
 mod drawings;
 mod error;
@@ -25,6 +26,7 @@ use drawings::Drawers;
 use interpreter::Interpreter;
 use lane::Lane;
 
+pub use backend::{BackendChoice, Docker};
 pub use error::GlassError;
 
 /// Shows the user a line.
@@ -37,6 +39,7 @@ pub struct Glass {
     allow_missing: Vec<Requirement>,
     cache: PathBuf,
     say: Say,
+    backend: BackendChoice,
 }
 
 /// A runtime before and after it is first needed.
@@ -66,7 +69,12 @@ impl Glass {
             (definition.runtime.name.clone(), Mutex::new(State::Defined(Box::new(definition))))
         };
         let runtimes = Arc::new(definitions.into_iter().map(defined).collect());
-        Self { runtimes, allow_missing, cache: cache.to_owned(), say }
+        Self { runtimes, allow_missing, cache: cache.to_owned(), say, backend: BackendChoice::Native }
+    }
+
+    /// With interpreters' workers where `backend` says. Browsers and drawers are on this host itself with any.
+    pub fn on(self, backend: BackendChoice) -> Self {
+        Self { backend, ..self }
     }
 
     /// Makes a runtime ready under a policy: its image is there, and the host gives what the policy requires.
@@ -106,11 +114,17 @@ impl Glass {
             State::Defined(definition) => definition,
         };
         let image = ensure(definition, &self.cache, &mut |line| (self.say)(line))?;
+        if !matches!(image.spec.drive, Drive::Interpreter { .. }) && self.backend.is_docker() {
+            (self.say)(&format!("{name} rows run natively: containers are for the runtimes of programs (python, r)"));
+        }
         let mut info =
             RuntimeInfo { name: image.name.clone(), image: image.digest.hex(), versions: image.versions.clone() };
         let kind = match image.spec.drive.clone() {
             Drive::Interpreter { program, script } => {
-                Kind::Interpreter(Interpreter::new(image, &program, &script, &self.allow_missing, &self.cache)?)
+                let (backend, copy) = self.backend.of(&image, &self.cache, &mut |line| (self.say)(line))?;
+                info.versions.extend(copy);
+                let allow_missing = &self.allow_missing;
+                Kind::Interpreter(Interpreter::new(image, &program, &script, allow_missing, &self.cache, backend)?)
             }
             Drive::Drawer { fonts } => Kind::Drawing(Drawers::new(&image, &fonts)?),
             Drive::Browser { program, page, .. } => {

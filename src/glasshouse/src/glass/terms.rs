@@ -19,7 +19,7 @@ pub(super) fn terms(policy: &Policy, allow_missing: &[Requirement]) -> Result<Te
     })
 }
 
-fn profile_text(name: &str) -> Option<&'static str> {
+pub(super) fn profile_text(name: &str) -> Option<&'static str> {
     POLICIES.get_file(format!("seccomp/{name}.toml")).and_then(|file| file.contents_utf8())
 }
 

@@ -104,7 +104,7 @@ fn supervisor_name(pid: u32) -> String {
 }
 
 /// Field 22 of /proc/PID/stat: clock ticks from boot to the start of the process.
-fn start_time(pid: u32) -> Option<u64> {
+pub(crate) fn start_time(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }

@@ -64,10 +64,8 @@ impl<Z> Forest<Z> {
 
     /// What to do for a job that imports `imports`.
     pub(crate) fn choose(&mut self, imports: &[String]) -> Choice {
-        let wanted: BTreeSet<&String> =
-            imports.iter().filter(|name| self.is_warm(name) && !self.absent.contains(*name)).collect();
-        let implied = self.implied(&wanted);
-        let best = self.best(&wanted, &implied);
+        let wanted = self.wanted(imports);
+        let best = self.best(&wanted, &self.implied(&wanted));
         let missing: Vec<String> = wanted
             .iter()
             .filter(|name| !self.nodes[best].loaded.contains(**name))
@@ -77,6 +75,17 @@ impl<Z> Forest<Z> {
             return Choice::Fork(best);
         }
         Choice::Grow(best, missing)
+    }
+
+    /// Where the zygote is from which such a job would be forked now, without counting it as one.
+    pub(crate) fn nearest(&self, imports: &[String]) -> usize {
+        let wanted = self.wanted(imports);
+        self.best(&wanted, &self.implied(&wanted))
+    }
+
+    /// What zygotes may load of these imports.
+    fn wanted<'i>(&self, imports: &'i [String]) -> BTreeSet<&'i String> {
+        imports.iter().filter(|name| self.is_warm(name) && !self.absent.contains(*name)).collect()
     }
 
     /// Adds a zygote that grew from the one at `parent`; gives back those that have to go for it.

@@ -12,6 +12,7 @@ use super::cgroup::Tree;
 use super::guest::GuestProgram;
 use super::janitor::Janitor;
 use super::leaves::{LeasedLeaf, Leaves};
+use crate::docker::DockerError;
 use crate::doctor::{self, Layer};
 use crate::seccomp::Program;
 
@@ -43,8 +44,11 @@ pub enum StartError {
         /// What an administrator can do.
         remedy: String,
     },
+    /// Containers cannot be had.
+    #[error(transparent)]
+    Docker(#[from] DockerError),
     /// Something else failed.
-    #[error("failed to start the native backend: {0}")]
+    #[error("failed to prepare sandboxes: {0}")]
     Io(#[from] io::Error),
     /// The first worker could not be started.
     #[error("{}", .0.message)]
@@ -53,7 +57,7 @@ pub enum StartError {
 
 /// Shared by all sandboxes that were started on the same terms.
 #[derive(Debug)]
-pub(super) struct Ground {
+pub(crate) struct Ground {
     program: GuestProgram,
     /// The seccomp filter as the kernel takes it; empty where there is no seccomp.
     pub(super) filter: Vec<u8>,
@@ -79,6 +83,16 @@ impl Ground {
         let filter = if in_force(Requirement::Seccomp) { terms.seccomp.bytes() } else { Vec::new() };
         let backend = describe(&layers, &missing, cgroup);
         Ok((Self { program, filter, leaves, verbose: terms.verbose }, backend))
+    }
+
+    /// Whether what sandboxes say goes to this process's standard error.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// Whether each job has a cgroup leaf of its own.
+    pub(crate) fn has_leaves(&self) -> bool {
+        self.leaves.is_some()
     }
 
     /// Starts the guest program with the arguments and the environment that `with` adds; `theirs` is its end of the

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use glasshouse_model::Digest;
 use rustix::fs::{MemfdFlags, SealFlags};
@@ -39,6 +40,28 @@ impl GuestProgram {
     pub(crate) fn path(&self) -> PathBuf {
         format!("/proc/self/fd/{}", self.0.as_raw_fd()).into()
     }
+}
+
+/// The name of the guest program's file.
+const GUEST_NAME: &str = "glasshouse-guest";
+
+/// Writes the guest program below `cache`, once for each content, for containers that mount it; the folder in which it
+/// lies as `glasshouse-guest`.
+pub(crate) fn lay_out_guest(cache: &Path) -> io::Result<PathBuf> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let name = Digest::of(GUEST).hex()[..16].to_owned();
+    let folder = cache.join("guests").join(&name);
+    if !folder.is_dir() {
+        let partial = cache.join("guests").join(format!("{name}.{}", std::process::id()));
+        write_all(&partial, &BTreeMap::from([(GUEST_NAME.to_owned(), GUEST.to_vec())]))?;
+        fs::set_permissions(partial.join(GUEST_NAME), Permissions::from_mode(0o755))?;
+        // Another process may have been faster with the same content.
+        if fs::rename(&partial, &folder).is_err() {
+            fs::remove_dir_all(&partial)?;
+        }
+    }
+    Ok(folder)
 }
 
 /// A runtime's driver: what its zygote runs, laid out in a folder that workers mount read-only.

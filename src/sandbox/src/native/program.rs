@@ -6,7 +6,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::Child;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ use rustix::process::{Signal, pidfd_send_signal};
 
 use super::channel::{Channel, channel, timespec};
 use super::ground::{Ground, StartError, Terms};
-use super::identity::{Identity, JOB_USER};
+use super::identity::{Identity, JOB_USER, Leased};
 use super::leaves::LeasedLeaf;
 use super::payload::in_memory;
 
@@ -49,14 +48,13 @@ pub struct Programs {
     ground: Ground,
     config: ProgramConfig,
     backend: BackendInfo,
-    next: AtomicU64,
 }
 
 impl Programs {
     /// Checks what the host gives against what the terms require.
     pub fn new(config: ProgramConfig) -> Result<Self, StartError> {
         let (ground, backend) = Ground::lay(&config.terms)?;
-        Ok(Self { ground, config, backend, next: AtomicU64::new(0) })
+        Ok(Self { ground, config, backend })
     }
 
     /// The layers in force and those that are missing, for records.
@@ -70,7 +68,8 @@ impl Programs {
     }
 
     fn launch(&self) -> io::Result<RunningProgram> {
-        let identity = Identity::of_worker(self.next.fetch_add(1, Ordering::Relaxed));
+        let leased = Leased::take();
+        let identity = leased.identity();
         let leaf = self.ground.leaf()?;
         let mut entrances = Vec::new();
         if let Some(leaf) = &leaf {
@@ -98,7 +97,8 @@ impl Programs {
         given.extend(entrances.iter().map(AsFd::as_fd));
         let init = handshake(&socket, &mut guest, identity, &given)?;
         let pipes = Some((File::from(ours_in), File::from(ours_out)));
-        Ok(RunningProgram { pipes: Mutex::new(pipes), init, socket, _guest: guest, leaf: leaf.map(Mutex::new) })
+        let leaf = leaf.map(Mutex::new);
+        Ok(RunningProgram { pipes: Mutex::new(pipes), init, socket, _guest: guest, leaf, _identity: leased })
     }
 }
 
@@ -144,6 +144,7 @@ pub struct RunningProgram {
     socket: Channel,
     _guest: Guest,
     leaf: Option<Mutex<LeasedLeaf>>,
+    _identity: Leased,
 }
 
 impl RunningProgram {

@@ -2,34 +2,46 @@
 
 use std::io;
 use std::os::fd::AsFd;
-use std::process::Child;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use glasshouse_model::Limits;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::cells::{Cell, Cells};
-use super::channel::{Channel, channel};
+use super::channel::Channel;
 use super::forest::{Choice, Forest};
-use super::identity::Identity;
+use super::identity::Leased;
+use super::launcher::{Anchor, Launched};
 use super::leaves::LeasedLeaf;
 use super::payload::in_memory;
-use super::pool::Shared;
+use super::pool::{Recycling, Shared};
+use super::stock::Underway;
 use super::zygote::{Waiting, Zygote};
 
 /// Building a root and starting an interpreter take well under a second; a loaded host may take longer.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The memory of a worker is looked at after every so many jobs.
+const MEMORY_LOOK: u64 = 64;
 
 /// What a worker's processes are; replaced as a whole when any part of it fails.
 #[derive(Debug)]
 pub(super) struct Sandbox {
-    guest: Child,
+    /// Dropped first: closing the sockets would do, but a stopped or broken init must go as well.
+    anchor: Box<dyn Anchor>,
     init: Channel,
     pub(super) forest: Forest<Zygote>,
     cells: Cells,
     /// A child that was forked ahead for the next job.
     spare: Option<Berth>,
     spawned: u64,
+    /// How many jobs have had a child of it.
+    served: u64,
+    since: Instant,
+    /// Bytes of memory that it used before its first job, where somebody counts them.
+    memory_at_start: Option<u64>,
+    /// Given back last, when nothing has these users any more.
+    _identity: Leased,
 }
 
 /// A child that waits for its job, in a cell and a leaf of its own.
@@ -45,30 +57,57 @@ pub(super) struct Berth {
 }
 
 impl Sandbox {
-    pub(super) fn start(shared: &Shared, number: u64) -> io::Result<Self> {
-        let identity = Identity::of_worker(number);
-        let (init, theirs) = channel()?;
-        let config = &shared.config;
-        let mut guest = shared.ground.guest(theirs, |command| {
-            command
-                .arg("worker")
-                .args([config.root.as_os_str(), shared.driver.folder().as_os_str()])
-                .arg(identity.worker_user().to_string())
-                .arg(&config.interpreter)
-                .arg(format!("/opt/glasshouse/driver/{}", config.language.entry()))
-                .envs(&config.environment);
-        })?;
-        let started = handshake(&init, &mut guest, identity, shared);
-        let (forest, cells) = match started {
-            Ok(parts) => parts,
-            Err(error) => {
-                // The socket's end makes the guest go; it may have gone already.
-                let _ = guest.kill();
-                let _ = guest.wait();
-                return Err(error);
-            }
-        };
-        Ok(Self { guest, init, forest, cells, spare: None, spawned: 0 })
+    /// Starts a worker's processes. While this waits for them, `underway` holds their socket.
+    pub(super) fn start(shared: &Shared, underway: &Underway) -> io::Result<Self> {
+        let leased = Leased::take();
+        let identity = leased.identity();
+        let Launched { init, pid, log, anchor } =
+            shared.launcher.launch(&shared.ground, &shared.config, identity, underway)?;
+        underway.begin(init.as_fd().try_clone_to_owned()?)?;
+        let started = init.expect(Instant::now() + PATIENCE, "map ").and_then(|_| {
+            identity.map(pid)?;
+            let doors = shared.ground.home_doors()?;
+            // A container's log comes first.
+            let sent: Vec<_> = log.iter().chain(&doors).map(AsFd::as_fd).collect();
+            init.send(b"mapped", &sent)
+        });
+        let started = started.and_then(|()| await_interpreter(&init, shared));
+        underway.end();
+        let (forest, cells) = started?;
+        let memory_at_start = anchor.memory();
+        let (spare, since) = (None, Instant::now());
+        Ok(Self {
+            anchor,
+            init,
+            forest,
+            cells,
+            spare,
+            spawned: 0,
+            served: 0,
+            since,
+            memory_at_start,
+            _identity: leased,
+        })
+    }
+
+    /// Whether its init is there: the other end of its socket is open.
+    pub(super) fn is_alive(&self) -> bool {
+        let mut watched = [PollFd::new(&self.init, PollFlags::empty())];
+        matches!(poll(&mut watched, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0))
+    }
+
+    /// Whether another one should take its place: for its age, the jobs that it has served, or the memory that it has
+    /// come to use.
+    pub(super) fn is_due(&self, recycling: &Recycling) -> bool {
+        if self.since.elapsed() >= recycling.age || self.served >= recycling.jobs {
+            return true;
+        }
+        // Asking takes milliseconds of the engine's time.
+        self.served.is_multiple_of(MEMORY_LOOK)
+            && self
+                .memory_at_start
+                .zip(self.anchor.memory())
+                .is_some_and(|(then, now)| now.saturating_sub(then) > recycling.growth)
     }
 
     /// Where the zygote to fork from is; it is grown first where that is worth it.
@@ -92,6 +131,7 @@ impl Sandbox {
 
     /// A child for a job: the one that waits, if it is of the right zygote and size, else a new one.
     pub(super) fn berth(&mut self, shared: &Arc<Shared>, zygote: usize, limits: &Limits) -> io::Result<Berth> {
+        self.served += 1;
         match self.spare.take() {
             Some(mut spare) if spare.zygote == zygote && fits(&spare.limits, limits) => {
                 spare.limit(limits)?;
@@ -101,8 +141,9 @@ impl Sandbox {
         }
     }
 
-    /// Lets a child get ready for a job with the usual limits.
-    pub(super) fn prepare(&mut self, shared: &Arc<Shared>, zygote: usize) -> io::Result<()> {
+    /// Lets a child get ready for a job with these imports and the usual limits.
+    pub(super) fn prepare(&mut self, shared: &Arc<Shared>, imports: &[String]) -> io::Result<()> {
+        let zygote = self.forest.nearest(imports);
         self.spare = Some(self.spawn(shared, zygote, &shared.config.limits)?);
         self.cells.refill(&self.init)
     }
@@ -135,22 +176,11 @@ impl Berth {
     }
 }
 
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        // Closing the socket would do, but a stopped or broken init must go as well.
-        let _ = self.guest.kill();
-        let _ = self.guest.wait();
-    }
-}
-
 type Parts = (Forest<Zygote>, Cells);
 
-fn handshake(init: &Channel, guest: &mut Child, identity: Identity, shared: &Shared) -> io::Result<Parts> {
+/// From the maps of its users to a base zygote and those that every pool wants.
+fn await_interpreter(init: &Channel, shared: &Shared) -> io::Result<Parts> {
     let deadline = Instant::now() + PATIENCE;
-    init.expect(deadline, "map ")?;
-    identity.map(guest.id())?;
-    let doors = shared.ground.home_doors()?;
-    init.send(b"mapped", &doors.iter().map(AsFd::as_fd).collect::<Vec<_>>())?;
     let ready = init.expect(deadline, "ready ")?;
     let mut descriptors = ready.descriptors.into_iter();
     let socket = descriptors.next().ok_or_else(|| io::Error::other("a worker came without its zygote"))?;

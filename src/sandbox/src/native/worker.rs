@@ -10,6 +10,7 @@ use super::evidence::{Before, End};
 use super::payload::{in_memory, payload};
 use super::pool::Shared;
 use super::sandbox::{Berth, Sandbox};
+use super::stock::Stock;
 use super::supervise::{Watch, output_pipe};
 use super::zygote::{Inputs, no_input};
 use crate::imports::imports;
@@ -19,16 +20,17 @@ use crate::run::{RunReport, RunRequest};
 #[derive(Debug)]
 pub struct Worker {
     shared: Arc<Shared>,
+    stock: Arc<Stock>,
     number: u64,
     sandbox: Option<Sandbox>,
-    /// What the last job ran in and the place of its zygote, until it is taken away.
-    spent: Option<(Berth, usize)>,
+    /// What the last job ran in and what it imported, until it is taken away.
+    spent: Option<(Berth, Vec<String>)>,
     jobs: u64,
 }
 
 impl Worker {
-    pub(super) fn new(shared: Arc<Shared>, number: u64) -> Result<Self, Fault> {
-        let mut worker = Self { shared, number, sandbox: None, spent: None, jobs: 0 };
+    pub(super) fn new(shared: Arc<Shared>, stock: Arc<Stock>, number: u64) -> Result<Self, Fault> {
+        let mut worker = Self { shared, stock, number, sandbox: None, spent: None, jobs: 0 };
         worker.sandbox()?;
         Ok(worker)
     }
@@ -49,12 +51,30 @@ impl Worker {
     /// Takes away what the last job ran in and lets a child get ready for the next one, which mostly is of the same
     /// kind. Without this the next job finds no child and waits for one; nothing else depends on it.
     pub fn get_ready(&mut self) {
-        let Some((berth, place)) = self.spent.take() else { return };
+        let Some((berth, imports)) = self.spent.take() else { return };
         drop(berth);
+        self.stock.replenish();
+        self.recycle();
         let shared = Arc::clone(&self.shared);
-        if self.sandbox.as_mut().is_some_and(|sandbox| sandbox.prepare(&shared, place).is_err()) {
+        let prepared = self.sandbox.as_mut().map(|sandbox| sandbox.prepare(&shared, &imports));
+        if prepared.is_some_and(|prepared| prepared.is_err()) {
             // No job is lost: the next one gets a new sandbox, or the fault that keeps it from one.
             self.sandbox = None;
+        }
+    }
+
+    /// Lets a spare take the sandbox's place where it has served for long enough. Without a spare it serves on, unless it
+    /// was for one job only.
+    fn recycle(&mut self) {
+        let recycling = self.shared.config.recycling;
+        if !self.sandbox.as_ref().is_some_and(|sandbox| sandbox.is_due(&recycling)) {
+            return;
+        }
+        if recycling.jobs == 1 {
+            self.sandbox = None;
+        }
+        if let Some(fresh) = self.stock.ready() {
+            self.sandbox = Some(fresh);
         }
     }
 
@@ -63,7 +83,8 @@ impl Worker {
         let nonce = format!("{:016x}{:08x}{:08x}", shared.nonce(), self.number, self.jobs);
         let broken = |doing: &'static str| move |error: io::Error| fault(FaultKind::Worker, doing, &error);
         let sandbox = self.sandbox()?;
-        let place = sandbox.place(&imports(shared.config.language, &request.code)).map_err(broken("get a zygote"))?;
+        let imports = imports(shared.config.language, &request.code);
+        let place = sandbox.place(&imports).map_err(broken("get a zygote"))?;
         let mut berth = sandbox.berth(&shared, place, &request.limits).map_err(broken("get a child"))?;
         let asked = Instant::now();
         let before = Before::look(&mut berth).map_err(broken("look at the disk"))?;
@@ -95,15 +116,16 @@ impl Worker {
         let report = end
             .report(request, &shared.config.script)
             .map_err(|error| fault(FaultKind::Harvest, "read what the run left", &error))?;
-        self.spent = Some((berth, place));
+        self.spent = Some((berth, imports));
         Ok(report)
     }
 
     fn sandbox(&mut self) -> Result<&mut Sandbox, Fault> {
-        let sandbox = match self.sandbox.take() {
+        // One that died while no job was in it has cost nobody anything. It is looked for where others stand by only.
+        let has_spares = self.shared.config.spares.most > 0;
+        let sandbox = match self.sandbox.take().filter(|sandbox| !has_spares || sandbox.is_alive()) {
             Some(sandbox) => sandbox,
-            None => Sandbox::start(&self.shared, self.number)
-                .map_err(|error| fault(FaultKind::Start, "start a worker", &error))?,
+            None => self.stock.take().map_err(|error| fault(FaultKind::Start, "start a worker", &error))?,
         };
         Ok(self.sandbox.insert(sandbox))
     }
