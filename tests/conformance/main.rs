@@ -31,6 +31,10 @@ fn rows_of_containers() -> Vec<Value> {
         row("users", "import os\nprint(os.getuid(), os.getgid(), os.getgroups(), oct(os.umask(0)))"),
         row("limits", "print(open('/proc/self/limits').read())"),
         row("devices", "import os\nprint(sorted(os.listdir('/dev')), os.listdir('/sys'), os.listdir('/run'))"),
+        row(
+            "null",
+            "for mode in ('r', 'w', 'a', 'r+', 'w+'):\n    with open('/dev/null', mode + 'b', buffering=0) as null: print(mode, null)",
+        ),
         row("processes", "import os\nprint(sorted(n for n in os.listdir('/proc') if n.isdigit()))"),
         row("names", "print(open('/etc/hosts').read(), open('/etc/passwd').read())"),
         row(

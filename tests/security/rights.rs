@@ -73,6 +73,14 @@ fn setuid_programs_give_nothing() {
     assert!(bound.contains(&lines[2]), "{}", lines[2]);
 }
 
+/// Whoever owns the nodes: `fopen(path, "w")` is what libraries do (SciPy's Delaunay triangulation, for one).
+#[test]
+fn devices_open_in_every_mode() {
+    let code = "for device in ('null', 'zero', 'full', 'random', 'urandom'):\n    for mode in ('rb', 'wb', 'ab', 'r+b', 'w+b'):\n        open('/dev/' + device, mode, buffering=0).close()";
+    let report = run(&mut GLASS.lease(), &request(code));
+    assert_eq!(report.exit, Exit::Code(0), "{}", text(&report.stderr.kept));
+}
+
 #[test]
 fn a_crash_starts_nothing_and_leaves_nothing() {
     let code = "import os, signal\nimport ctypes\nctypes.string_at(0)";

@@ -31,7 +31,9 @@ pub(crate) fn claim(image: &str, driver: Option<&str>) -> Step<()> {
 
 /// The rest of the first half: the current folder is a mount of the image, which becomes read-only.
 pub(crate) fn settle() -> Step<()> {
-    mount("dev", "dev", "tmpfs", libc::MS_NOSUID | libc::MS_NOEXEC, "mode=1777,size=64k,nr_inodes=32")?;
+    // Read-only as soon as it is furnished. Not sticky: in a sticky folder that all may write to, the kernel refuses
+    // `open(O_CREAT)`, and with it `fopen("/dev/null", "w")`, on whatever is not the folder's owner's.
+    mount("dev", "dev", "tmpfs", libc::MS_NOSUID | libc::MS_NOEXEC, "mode=777,size=64k,nr_inodes=32")?;
     mount("home", &HOME[1..], "tmpfs", PLAIN, "mode=1777,size=16m,nr_inodes=256")?;
     read_only(".")
 }
