@@ -99,7 +99,7 @@ impl From<Halt> for Failure {
     fn from(halt: Halt) -> Self {
         let message = halt.to_string();
         match halt {
-            Halt::Host { .. } => Self::Host(message),
+            Halt::Host { .. } | Halt::NoWorker { .. } => Self::Host(message),
             Halt::Storage(_) => Self::Storage(message),
             Halt::Input(_) => Self::Input(message),
         }

@@ -25,6 +25,17 @@ pub enum Halt {
         /// The last fault.
         message: String,
     },
+    /// No worker can be started any more.
+    #[error(
+        "no worker could be started for the last {jobs} jobs; the last time: {message}\n\
+         when that is mended, run the same command again: it goes on where it stopped"
+    )]
+    NoWorker {
+        /// Jobs that failed, one after the other.
+        jobs: u64,
+        /// The last fault.
+        message: String,
+    },
     /// Records or artifacts cannot be written.
     #[error("{0}\nmake room or choose another folder, then run the same command again: it goes on where it stopped")]
     Storage(String),

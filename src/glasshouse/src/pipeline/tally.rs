@@ -15,6 +15,7 @@ pub struct Tally {
     verdicts: Mutex<BTreeMap<Verdict, u64>>,
     taken: AtomicU64,
     faults: AtomicU64,
+    in_vain: AtomicU64,
     bad_rows: AtomicU64,
     skipped: AtomicU64,
     copied: AtomicU64,
@@ -27,9 +28,18 @@ impl Tally {
         match outcome {
             Outcome::Verdict { verdict, .. } => {
                 *self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).entry(*verdict).or_default() += 1;
+                self.in_vain.store(0, Ordering::Relaxed);
             }
-            Outcome::Fault(_) => add(&self.faults),
+            Outcome::Fault(_) => {
+                add(&self.faults);
+                add(&self.in_vain);
+            }
         }
+    }
+
+    /// Rows that ended in a fault since the last one that got a verdict.
+    pub fn in_vain(&self) -> u64 {
+        self.in_vain.load(Ordering::Relaxed)
     }
 
     /// A row was read.

@@ -185,6 +185,28 @@ fn a_host_that_fails_everything_is_told_once() {
 }
 
 #[test]
+fn workers_that_can_be_started_no_more_end_the_run() {
+    let rows: Vec<String> = (0..200).map(|n| format!(r#"{{"id": {n}, "code": "{n}"}}"#)).collect();
+    let place = Place::new(&rows.iter().map(String::as_str).collect::<Vec<_>>());
+    let row = |request: &RunRequest| request.code.parse::<u32>().unwrap();
+    let (end, shared) = place.run(1, move |request| match row(request) {
+        // So many single ones are not the end.
+        n if n >= 100 || n % 2 == 0 => Err(Fault::new(FaultKind::Start, "the engine is gone")),
+        _ => Ok(report("")),
+    });
+    assert_eq!(end, End::Early);
+    let why = shared.stop.why().unwrap();
+    assert!(matches!(why, Halt::NoWorker { jobs: 8, .. }), "{why}");
+    assert!(why.to_string().contains("the engine is gone"), "{why}");
+    assert_eq!((shared.tally.now().judged(), shared.tally.now().faults), (50, 57));
+    drop(shared);
+    // Nothing is lost, and what failed is tried again.
+    let (end, _) = place.run(1, |_| Ok(report("")));
+    assert_eq!(end, End::Complete);
+    assert!(place.records().iter().all(|record| matches!(record.outcome, Outcome::Verdict { .. })));
+}
+
+#[test]
 fn a_full_disk_stops_the_run_without_blaming_a_sample() {
     let place = Place::new(&[r#"{"id": "a", "code": "1"}"#]);
     let (end, shared) = place.run(1, |_| Err(Fault::new(FaultKind::Storage, "no space left")));

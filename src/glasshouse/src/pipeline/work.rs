@@ -18,7 +18,7 @@ use super::{Shared, TICK, Task};
 const ATTEMPTS: u32 = 3;
 /// The pause before another try, longer each time: what failed may need a moment to be replaced.
 const PAUSE: Duration = Duration::from_millis(50);
-/// If all of so many first jobs end in faults, so will the rest.
+/// If all of so many first jobs end in faults, so will the rest; and if no worker can be started for so many in a row.
 const HOPELESS: u64 = 8;
 
 /// Works until the queue is at its end or the run is to stop.
@@ -109,6 +109,10 @@ fn given_up(shared: &Shared, fault: Fault) -> Result<Answer, Halt> {
     let jobs = now.faults + 1;
     if now.judged() == 0 && jobs >= HOPELESS {
         return Err(Halt::Host { jobs, message: fault.message });
+    }
+    let jobs = shared.tally.in_vain() + 1;
+    if fault.kind == FaultKind::Start && jobs >= HOPELESS {
+        return Err(Halt::NoWorker { jobs, message: fault.message });
     }
     Ok(Answer::fault(fault))
 }

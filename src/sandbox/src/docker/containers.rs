@@ -16,6 +16,7 @@ use glasshouse_model::{BackendInfo, Limits};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
+use super::absence::{Absence, PATIENCE};
 use super::image::ContainerImage;
 use super::meeting::{Guest, Meeting, SOCKET, sweep};
 use super::owner::{Owner, POOL};
@@ -28,8 +29,6 @@ const MEETING: &str = "/dev/glasshouse-meeting";
 /// Where the driver belongs.
 const DRIVER: &str = "/opt/glasshouse/driver";
 
-/// An engine may be restarted, which takes seconds.
-const PATIENCE: Duration = Duration::from_secs(90);
 const PAUSE: Duration = Duration::from_millis(250);
 /// A killed container is dead within milliseconds; one that the kernel holds is not waited for any longer.
 const DEATH: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
@@ -73,6 +72,7 @@ impl Containers {
             guest: lay_out_guest(&self.cache)?,
             processors: info.ncpu.unwrap_or(0),
             image: Mutex::new(stored.id),
+            absence: Absence::default(),
         };
         Ok(Box::new(launcher))
     }
@@ -109,6 +109,7 @@ struct ContainerLauncher {
     processors: i64,
     /// The image's id: a name may come to mean another one.
     image: Mutex<String>,
+    absence: Absence,
 }
 
 impl Launcher for ContainerLauncher {
@@ -119,10 +120,13 @@ impl Launcher for ContainerLauncher {
         identity: Identity,
         underway: &Underway,
     ) -> io::Result<Launched> {
-        let deadline = Instant::now() + PATIENCE;
         for failures in 1.. {
             underway.check()?;
-            let error = match self.try_launch(ground, config, identity, underway) {
+            let result = self.try_launch(ground, config, identity, underway);
+            if !matches!(result, Err(Failure::Engine(DockerError::Away { .. }))) {
+                self.absence.end();
+            }
+            let error = match result {
                 Err(Failure::Engine(error)) => error,
                 Err(Failure::Ours(error)) => return Err(error),
                 Ok(launched) => return Ok(launched),
@@ -130,7 +134,7 @@ impl Launcher for ContainerLauncher {
             let again = match &error {
                 // The image, or with it whatever the engine had: it is made again.
                 DockerError::Absent { .. } => failures < TRIES && self.restore_image(),
-                DockerError::Away { .. } => Instant::now() < deadline,
+                DockerError::Away { .. } => self.absence.is_bearable(Instant::now()),
                 error => failures < TRIES && error.is_passing(),
             };
             if !again {

@@ -8,6 +8,7 @@
 //! An OCI runtime must share the host's kernel for this (runc, crun, youki): descriptors cross the socket. One that has a
 //! kernel of its own (runsc, Kata) can be named, and is refused by what it cannot do.
 
+mod absence;
 mod containers;
 mod doctor;
 mod engine;
