@@ -94,6 +94,7 @@ fn config(profile: &str) -> PoolConfig {
         environment: environment.iter().map(|(key, value)| (key.clone(), value.as_str().unwrap().to_owned())).collect(),
         warm: words("numpy matplotlib PIL"),
         trunk: vec![words("numpy matplotlib.pyplot")],
+        worth_a_zygote: 2,
         terms: terms(profile),
         limits: small(),
         backend: backend(profile),

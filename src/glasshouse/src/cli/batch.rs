@@ -8,6 +8,7 @@ use glasshouse_dataset::{OpenMode, RunFolder, RunIdentity, Source};
 
 use super::setup::{self, Plan};
 use super::{Failure, INCOMPLETE};
+use crate::glass::Jobs;
 use crate::lacking::LackingPackages;
 use crate::pipeline::{self, End, INTERRUPTED, Inflight, Shared, Snapshot, Stop, Tally};
 use crate::progress::{Progress, table};
@@ -65,7 +66,7 @@ impl Batch<'_> {
         }
         let stop = Stop::on_signals().map_err(|error| Failure::Host(format!("cannot watch for Ctrl-C: {error}")))?;
         let first = self.first_runtime();
-        let glass = self.plan.glass(&self.cache, first.as_deref())?;
+        let glass = self.plan.glass(&self.cache, first.as_deref(), Jobs::Many)?;
         let mut progress = Progress::new(self.source.progress(), self.rows, self.quiet);
         let shared = Arc::new(Shared {
             folder: Arc::clone(&folder),

@@ -14,6 +14,7 @@ use super::args::ExecArgs;
 use super::save::{Saved, save};
 use super::setup::{self, Plan};
 use super::{Failure, files, place};
+use crate::glass::Jobs;
 use crate::pipeline::Answer;
 use crate::text::{bytes, plain, seconds};
 
@@ -41,7 +42,7 @@ pub(super) fn exec(args: &ExecArgs) -> Result<u8, Failure> {
 /// The answer to one job, and where its artifacts are as long as the folder lives.
 pub(super) fn answered(plan: &Plan, job: &Job, cache: Option<&Path>) -> Result<(Answer, TempDir), Failure> {
     let cache = place::cache(cache)?;
-    let glass = plan.glass(&cache, Some(&job.runtime))?;
+    let glass = plan.glass(&cache, Some(&job.runtime), Jobs::One)?;
     let store = tempfile::tempdir().map_err(|error| Failure::Storage(format!("no temporary folder: {error}")))?;
     let harvester = setup::harvester(store.path())?;
     let mut executors = glass.executors(1, &harvester);

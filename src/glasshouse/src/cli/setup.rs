@@ -13,7 +13,7 @@ use include_dir::Dir;
 
 use super::args::Setup;
 use super::{Failure, place};
-use crate::glass::{BackendChoice, Glass};
+use crate::glass::{BackendChoice, Glass, Jobs};
 use crate::policies;
 use crate::resources::{IMAGES, driver, leaves_pages};
 
@@ -75,11 +75,12 @@ impl Plan {
 
     /// What runs jobs. The image of `runtime` is built now if it is missing, saying so, and a host that does not
     /// isolate is known at once; other runtimes follow when a row needs them.
-    pub(super) fn glass(&self, cache: &Path, runtime: Option<&str>) -> Result<Glass, Failure> {
+    pub(super) fn glass(&self, cache: &Path, runtime: Option<&str>, jobs: Jobs) -> Result<Glass, Failure> {
         let policy = self.context.policies.get(&self.context.default_policy).map_err(policies::PoliciesError::from)?;
         let say = Arc::new(|line: &str| eprintln!("{line}"));
-        let glass =
-            Glass::new(self.definitions.clone(), self.allow_missing.clone(), cache, say).on(self.backend.clone());
+        let glass = Glass::new(self.definitions.clone(), self.allow_missing.clone(), cache, say)
+            .on(self.backend.clone())
+            .expecting(jobs);
         if let Some(runtime) = runtime {
             glass.prepare(runtime, &policy)?;
         }

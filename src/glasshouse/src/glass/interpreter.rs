@@ -9,10 +9,10 @@ use glasshouse_model::{BackendInfo, Fault, FaultKind, Job, Policy, Requirement};
 use glasshouse_sandbox::{Backend, Driver, Language, Pool, PoolConfig, RunReport, RunRequest, Worker};
 use serde::Deserialize;
 
-use super::GlassError;
 use super::backend::turnover;
 use super::drawings::Drawers;
 use super::terms::terms;
+use super::{GlassError, Jobs};
 use crate::pipeline::Runner;
 use crate::resources::{IMAGES, driver, leaves_documents};
 
@@ -45,6 +45,7 @@ pub(super) struct Interpreter {
     drawers: Option<Drawers>,
     allow_missing: Vec<Requirement>,
     backend: Backend,
+    jobs: Jobs,
     started: Arc<Mutex<BTreeMap<Key, Arc<Pool>>>>,
 }
 
@@ -57,6 +58,7 @@ impl Interpreter {
         allow_missing: &[Requirement],
         cache: &Path,
         backend: Backend,
+        jobs: Jobs,
     ) -> Result<Self, GlassError> {
         let zygotes = zygotes(&image.name)?;
         let driver = Driver::lay_out(&driver(&image.name), zygotes.imports, cache)
@@ -68,7 +70,8 @@ impl Interpreter {
             true => Some(Drawers::new(&image, FONTS)?),
             false => None,
         };
-        Ok(Self { image, program, script, driver, zygotes, drawers, allow_missing, backend, started: Arc::default() })
+        let started = Arc::default();
+        Ok(Self { image, program, script, driver, zygotes, drawers, allow_missing, backend, jobs, started })
     }
 
     /// What draws SVG documents, where programs leave their figures as documents.
@@ -90,6 +93,10 @@ impl Interpreter {
     /// Everything that workers under a policy need.
     pub(super) fn config(&self, policy: &Policy) -> Result<PoolConfig, GlassError> {
         let (recycling, spares) = turnover(&self.backend, policy.fresh);
+        let (trunk, worth_a_zygote) = match self.jobs {
+            Jobs::Many => (self.zygotes.trunk.clone(), 2),
+            Jobs::One => (Vec::new(), 1),
+        };
         Ok(PoolConfig {
             root: self.image.root.clone(),
             driver: self.driver.clone(),
@@ -98,7 +105,8 @@ impl Interpreter {
             script: self.script.clone(),
             environment: self.image.spec.env.clone(),
             warm: self.zygotes.warm.clone(),
-            trunk: self.zygotes.trunk.clone(),
+            trunk,
+            worth_a_zygote,
             terms: terms(policy, &self.allow_missing)?,
             limits: policy.limits.clone(),
             backend: self.backend.clone(),

@@ -40,6 +40,17 @@ pub struct Glass {
     cache: PathBuf,
     say: Say,
     backend: BackendChoice,
+    jobs: Jobs,
+}
+
+/// How many jobs are to come, which decides what interpreters load before them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Jobs {
+    /// Many: what nearly all of them load is loaded before the first.
+    #[default]
+    Many,
+    /// One: nothing is loaded but what it loads itself.
+    One,
 }
 
 /// A runtime before and after it is first needed.
@@ -69,7 +80,12 @@ impl Glass {
             (definition.runtime.name.clone(), Mutex::new(State::Defined(Box::new(definition))))
         };
         let runtimes = Arc::new(definitions.into_iter().map(defined).collect());
-        Self { runtimes, allow_missing, cache: cache.to_owned(), say, backend: BackendChoice::Native }
+        Self { runtimes, allow_missing, cache: cache.to_owned(), say, backend: BackendChoice::Native, jobs: Jobs::Many }
+    }
+
+    /// For so many jobs.
+    pub fn expecting(self, jobs: Jobs) -> Self {
+        Self { jobs, ..self }
     }
 
     /// With interpreters' workers where `backend` says. Browsers and drawers are on this host itself with any.
@@ -123,8 +139,8 @@ impl Glass {
             Drive::Interpreter { program, script } => {
                 let (backend, copy) = self.backend.of(&image, &self.cache, &mut |line| (self.say)(line))?;
                 info.versions.extend(copy);
-                let allow_missing = &self.allow_missing;
-                Kind::Interpreter(Interpreter::new(image, &program, &script, allow_missing, &self.cache, backend)?)
+                let (missing, cache) = (&self.allow_missing, &self.cache);
+                Kind::Interpreter(Interpreter::new(image, &program, &script, missing, cache, backend, self.jobs)?)
             }
             Drive::Drawer { fonts } => Kind::Drawing(Drawers::new(&image, &fonts)?),
             Drive::Browser { program, page, .. } => {

@@ -8,8 +8,6 @@ use std::collections::{BTreeSet, HashMap};
 
 /// Most zygotes of one worker; the one unused for longest goes first.
 const MOST_ZYGOTES: usize = 16;
-/// A set of imports is worth a zygote of its own when it comes this often.
-const WORTH_A_ZYGOTE: u32 = 2;
 /// Most sets whose number of appearances is remembered.
 const MOST_REMEMBERED: usize = 1024;
 
@@ -23,6 +21,8 @@ pub(crate) struct Forest<Z> {
     absent: BTreeSet<String>,
     /// Top-level names of modules that zygotes may load.
     warm: BTreeSet<String>,
+    /// A set of imports is worth a zygote of its own when it comes this often.
+    worth: u32,
 }
 
 #[derive(Debug)]
@@ -43,8 +43,9 @@ pub(crate) enum Choice {
 }
 
 impl<Z> Forest<Z> {
-    /// A forest of one: the base zygote, which has loaded `loaded`.
-    pub(crate) fn new(base: Z, loaded: Vec<String>, warm: &[String]) -> Self {
+    /// A forest of one: the base zygote, which has loaded `loaded`. A set of imports whose names are `warm` gets its own when it
+    /// comes for the `worth`th time.
+    pub(crate) fn new(base: Z, loaded: Vec<String>, warm: &[String], worth: u32) -> Self {
         let base = Node { handle: base, requested: BTreeSet::new(), loaded: loaded.into_iter().collect(), used: 0 };
         Self {
             nodes: vec![base],
@@ -52,6 +53,7 @@ impl<Z> Forest<Z> {
             clock: 0,
             absent: BTreeSet::new(),
             warm: warm.iter().cloned().collect(),
+            worth,
         }
     }
 
@@ -71,7 +73,7 @@ impl<Z> Forest<Z> {
             .filter(|name| !self.nodes[best].loaded.contains(**name))
             .map(|name| (*name).clone())
             .collect();
-        if missing.is_empty() || self.appearances(&missing) < WORTH_A_ZYGOTE {
+        if missing.is_empty() || self.appearances(&missing) < self.worth {
             return Choice::Fork(best);
         }
         Choice::Grow(best, missing)
@@ -167,7 +169,7 @@ mod tests {
     }
 
     fn forest() -> Forest<&'static str> {
-        let mut forest = Forest::new("base", names("os"), &names("numpy matplotlib scipy pandas"));
+        let mut forest = Forest::new("base", names("os"), &names("numpy matplotlib scipy pandas"), 2);
         forest.add(0, &names("numpy"), names("os numpy"), "numpy");
         forest.add(
             0,
@@ -202,6 +204,13 @@ mod tests {
         assert_eq!(forest.choose(&imports), Choice::Grow(2, names("scipy.stats")));
         forest.add(2, &names("scipy.stats"), names("os numpy matplotlib matplotlib.pyplot scipy scipy.stats"), "stats");
         assert_eq!(forest.choose(&imports), Choice::Fork(3));
+    }
+
+    #[test]
+    fn for_a_single_job_the_first_appearance_is() {
+        let mut forest = Forest::new("base", names("os"), &names("numpy"), 1);
+        assert_eq!(forest.choose(&names("json")), Choice::Fork(0));
+        assert_eq!(forest.choose(&names("numpy json")), Choice::Grow(0, names("numpy")));
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub struct PoolConfig {
     pub warm: Vec<String>,
     /// Sets of modules that zygotes load at the start, before any job asks.
     pub trunk: Vec<Vec<String>>,
+    /// A set of imports gets a zygote of its own when it comes for this time. The second time pays where many jobs come;
+    /// for a single job the first does, which loads for it what it will load, and warms it.
+    pub worth_a_zygote: u32,
     /// The limits of most jobs, for which cells are made ahead.
     pub limits: Limits,
     /// What confines them, and what must.

@@ -188,11 +188,12 @@ fn await_interpreter(init: &Channel, shared: &Shared) -> io::Result<Parts> {
     let mut cells = Cells::new(&shared.config.limits);
     cells.refill(init)?;
     let (base, loaded) = Zygote::configure(Channel::from(socket), &filter)?;
-    let mut forest = Forest::new(base, loaded, &shared.config.warm);
+    let mut forest = Forest::new(base, loaded, &shared.config.warm, shared.config.worth_a_zygote);
     for modules in &shared.config.trunk {
-        // Choose twice, since a set of imports gets its zygote when it comes for the second time.
-        forest.choose(modules);
-        if let Choice::Grow(parent, missing) = forest.choose(modules) {
+        // Until it has come often enough to get its zygote.
+        let mut choices = (0..shared.config.worth_a_zygote).map(|_| forest.choose(modules));
+        let grow = choices.find(|choice| matches!(choice, Choice::Grow(..)));
+        if let Some(Choice::Grow(parent, missing)) = grow {
             let (zygote, loaded) = forest.handle(parent).grow(&missing)?;
             drop(forest.add(parent, &missing, loaded, zygote));
         }

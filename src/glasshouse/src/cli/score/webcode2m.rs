@@ -23,7 +23,7 @@ use super::tally::{Published, Tally};
 use super::{Failure, Webcode2mArgs};
 use crate::cli::setup::{self, Plan};
 use crate::cli::{INCOMPLETE, place};
-use crate::glass::Glass;
+use crate::glass::{Glass, Jobs};
 use crate::pipeline::{INTERRUPTED, Stop};
 
 /// How often a pair is tried that a fault of ours keeps from being scored; each time with a new browser.
@@ -61,7 +61,7 @@ pub(super) fn webcode2m(args: &Webcode2mArgs) -> Result<u8, Failure> {
         eprintln!("{} pairs are scored already; going on", tally.pairs + tally.unreadable);
     }
     let glass = match &plan {
-        Some(plan) => Some((plan.glass(&setup::cache(&args.setup)?, Some(RUNTIME))?, plan)),
+        Some(plan) => Some((plan.glass(&setup::cache(&args.setup)?, Some(RUNTIME), Jobs::Many)?, plan)),
         None => None,
     };
     let work = Work {
