@@ -4,7 +4,7 @@
 //! reads checkpoints of Hugging Face's layout and of OpenAI's, computes in single precision on the processor, and shows
 //! the model what OpenAI's `preprocess` shows it. Nothing is ever fetched.
 //!
-//! Candle is used here and nowhere else, so that nobody else has to build it.
+//! Candle is used here and in the judge and nowhere else, so that nobody else has to build it.
 
 mod error;
 mod folder;
