@@ -6,8 +6,12 @@
 //! prompts, prompts that share a beginning, and single new tokens, in any mixture; the same code runs on the processor,
 //! where the tests prove it against transformers, and on a card.
 
+pub mod answer;
+pub mod decoding;
 mod error;
+pub mod grammar;
 pub mod model;
 pub mod prompt;
+pub mod rubric;
 
 pub use error::ModelError;

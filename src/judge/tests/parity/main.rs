@@ -10,6 +10,7 @@ mod oracle;
 mod pictures;
 #[path = "../../../../tests/common/python.rs"]
 mod python;
+mod ways;
 
 use std::path::Path;
 use std::sync::Arc;
