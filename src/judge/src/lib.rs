@@ -8,6 +8,7 @@
 
 pub mod answer;
 pub mod decoding;
+pub mod engine;
 mod error;
 pub mod grammar;
 pub mod model;

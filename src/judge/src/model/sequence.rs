@@ -190,6 +190,19 @@ impl Sequence {
         self.shared
     }
 
+    /// Pages that it holds.
+    pub(crate) fn pages(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// The names of the prompt's full pages that are yet to be computed and could be shared.
+    pub(crate) fn coming(&self) -> &[Digest] {
+        let names = &self.prompt.names;
+        // The page with the last token is never looked for.
+        let most = ((self.prompt.tokens.len() - 1) / PAGE).min(names.len());
+        names.get(self.computed / PAGE..most).unwrap_or_default()
+    }
+
     /// A token of prompt or answer.
     pub(crate) fn token(&self, at: usize) -> u32 {
         let prompt = &self.prompt.tokens;

@@ -6,6 +6,7 @@
 
 mod chat;
 mod checkpoints;
+mod engine;
 mod oracle;
 mod pictures;
 #[path = "../../../../tests/common/python.rs"]
