@@ -96,6 +96,11 @@ pub enum ModelError {
         free: usize,
     },
     /// Candle failed at computing: a lack of memory, most often.
-    #[error("candle: {0}")]
+    #[error("candle: {}", first_line(.0))]
     Candle(#[from] candle_core::Error),
+}
+
+/// What Candle says, without the backtrace that it adds where RUST_BACKTRACE is set.
+fn first_line(error: &candle_core::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -11,8 +11,11 @@ pub mod decoding;
 pub mod engine;
 mod error;
 pub mod grammar;
+pub mod local;
 pub mod model;
 pub mod prompt;
 pub mod rubric;
+pub mod stage;
+pub mod store;
 
 pub use error::ModelError;

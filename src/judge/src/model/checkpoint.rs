@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
+use glasshouse_model::Digest;
 use serde::Deserialize;
 
 use super::dialect::json;
@@ -14,6 +15,19 @@ use crate::ModelError;
 
 const INDEX: &str = "model.safetensors.index.json";
 const SINGLE: &str = "model.safetensors";
+/// What else makes a model say what it says.
+const BESIDE: [&str; 8] = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "processor_config.json",
+    "preprocessor_config.json",
+];
+/// Bytes that are hashed at a time.
+const PIECE: u64 = 16 << 20;
 /// The longest header that is believed; that of a 72B model is 0.2 MB.
 const HEADER: u64 = 100 << 20;
 
@@ -139,6 +153,32 @@ impl Checkpoint {
             .map_err(|source| ModelError::Read { path: path.clone(), source })?;
         Ok(Tensor::from_raw_buffer(&bytes, place.dtype, shape, &self.device)?.to_dtype(self.dtype)?)
     }
+}
+
+/// A hash of all files of a model that can change what it says: weights, configuration, tokenizer, template.
+///
+/// # Errors
+/// Where a file cannot be read, or there are no weights.
+pub fn digest(folder: &Path) -> Result<Digest, ModelError> {
+    let mut files = paths(folder)?;
+    files.extend(BESIDE.iter().map(|name| folder.join(name)).filter(|path| path.exists()));
+    let mut parts = Vec::new();
+    for path in files {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes().to_vec();
+        let failed = |source| ModelError::Read { path: path.clone(), source };
+        let mut file = File::open(&path).map_err(failed)?;
+        let mut pieces = Vec::new();
+        loop {
+            let mut piece = Vec::new();
+            if file.by_ref().take(PIECE).read_to_end(&mut piece).map_err(failed)? == 0 {
+                break;
+            }
+            pieces.push(Digest::of(&piece));
+        }
+        parts.push((name, Digest::of_parts(pieces.iter().map(|piece| piece.as_bytes().as_slice()))));
+    }
+    let parts = parts.iter().flat_map(|(name, digest)| [name.as_slice(), digest.as_bytes().as_slice()]);
+    Ok(Digest::of_parts(parts))
 }
 
 /// The files that hold the weights, each of which is there.

@@ -17,6 +17,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 
 pub use cache::Cache;
+pub use checkpoint::digest;
 pub use config::{Architecture, Configuration, TextShape, VisionShape};
 pub(crate) use dialect::json;
 pub use pages::{PAGE, Pages};

@@ -16,7 +16,7 @@ use glasshouse_judge::rubric::{Layout, Piece, Rubric, Sample};
 
 use super::oracle::{VISION, references};
 
-const RUBRIC: &str = r#"
+pub(super) const RUBRIC: &str = r#"
 id = "short"
 shows = "a picture"
 pictures = "one"

@@ -11,6 +11,7 @@ mod oracle;
 mod pictures;
 #[path = "../../../../tests/common/python.rs"]
 mod python;
+mod stage;
 mod ways;
 
 use std::path::Path;

@@ -1,0 +1,154 @@
+//! A judge that runs here: a model, a rubric and a way, and samples in any number.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use candle_core::{DType, Device};
+use glasshouse_model::Digest;
+use glasshouse_score::picture::Picture;
+
+use crate::ModelError;
+use crate::decoding::{Decoding, Form, Way};
+use crate::engine::Request;
+use crate::grammar::Grammars;
+use crate::model::{Model, Preparation, digest};
+use crate::prompt::{Chat, Message, Part};
+use crate::rubric::{Layout, Piece, Rubric, Sample};
+
+/// How samples are judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// How scores are got.
+    pub way: Way,
+    /// Where the rubric stands.
+    pub layout: Layout,
+    /// Most tokens of reasoning.
+    pub reasoning: usize,
+}
+
+/// A model with all that is needed to ask it.
+pub struct Local {
+    model: Model,
+    chat: Chat,
+    grammars: Grammars,
+    preparation: Option<Preparation>,
+    rubric: Rubric,
+    manner: Manner,
+    identity: Digest,
+    /// By the number of pictures.
+    forms: Mutex<HashMap<usize, Form>>,
+}
+
+impl Local {
+    /// Opens the model in `folder`. `dtype` is what is computed in.
+    ///
+    /// # Errors
+    /// What is missing or does not fit, with the next step.
+    pub fn open(
+        folder: &Path,
+        device: &Device,
+        dtype: DType,
+        rubric: Rubric,
+        manner: Manner,
+    ) -> Result<Self, ModelError> {
+        let model = Model::open(folder, device, dtype)?;
+        let configuration = model.configuration();
+        let chat = Chat::open(folder, configuration)?;
+        let end = configuration.end.first().copied();
+        let end = end.ok_or_else(|| ModelError::Prompt("config.json names no token that ends an answer".to_owned()))?;
+        let grammars = Grammars::new(chat.tokenizer(), end).map_err(ModelError::Prompt)?;
+        let vision = configuration.vision.as_ref();
+        let preparation = vision.map(|vision| Preparation::read(folder, vision)).transpose()?;
+        let files = digest(folder)?;
+        let said = format!("{manner:?} {dtype:?} {}", env!("CARGO_PKG_VERSION"));
+        let identity = Digest::of_parts([files.as_bytes(), rubric.digest().as_bytes().as_slice(), said.as_bytes()]);
+        Ok(Self { model, chat, grammars, preparation, rubric, manner, identity, forms: Mutex::default() })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// The model's way of writing.
+    pub fn chat(&self) -> &Chat {
+        &self.chat
+    }
+
+    /// What is asked.
+    pub fn rubric(&self) -> &Rubric {
+        &self.rubric
+    }
+
+    /// A hash of all that makes this judge: the model's files, the rubric, and how it is asked.
+    pub fn identity(&self) -> Digest {
+        self.identity
+    }
+
+    /// What a reward depends on, beside the judge: what the judge is shown.
+    pub fn key(&self, sample: &Sample, pictures: &[Digest]) -> Digest {
+        let absent = |text: &Option<String>| [u8::from(text.is_some())];
+        let (before, reference) = (absent(&sample.code_before), absent(&sample.reference));
+        let texts = [
+            sample.instruction.as_bytes(),
+            sample.code.as_bytes(),
+            &before,
+            sample.code_before.as_deref().unwrap_or_default().as_bytes(),
+            &reference,
+            sample.reference.as_deref().unwrap_or_default().as_bytes(),
+        ];
+        let pictures = pictures.iter().map(|picture| picture.as_bytes().as_slice());
+        Digest::of_parts([self.identity.as_bytes().as_slice()].into_iter().chain(texts).chain(pictures))
+    }
+
+    /// A sample as work for an engine.
+    ///
+    /// # Errors
+    /// Why it cannot be shown to the model.
+    pub fn request(&self, id: u64, sample: &Sample, pictures: &[Picture]) -> Result<Request, ModelError> {
+        let Manner { way, layout, reasoning } = self.manner;
+        let messages = self.rubric.messages(sample, layout, way == Way::Reasoned);
+        let messages = messages.map_err(|error| ModelError::Prompt(error.to_string()))?;
+        let prepare = |picture: &Picture| match &self.preparation {
+            Some(preparation) => Ok(Arc::new(preparation.prepare(picture)?)),
+            None => Err(ModelError::Prompt("this model reads text alone; take the rubric `code`".to_owned())),
+        };
+        let pixels: Vec<_> = pictures.iter().map(prepare).collect::<Result<_, _>>()?;
+        let part = |piece| match piece {
+            Piece::Text(text) => Ok(Part::Text(text)),
+            Piece::Picture(at) => pixels.get(at).cloned().map(Part::Picture).ok_or_else(|| {
+                ModelError::Prompt(format!("the sample has {} pictures and not {}", pixels.len(), sample.pictures))
+            }),
+        };
+        let message = |(role, pieces): (_, Vec<Piece>)| {
+            Ok(Message { role, parts: pieces.into_iter().map(part).collect::<Result<_, ModelError>>()? })
+        };
+        let messages: Vec<Message> = messages.into_iter().map(message).collect::<Result<_, ModelError>>()?;
+        // The reasoning that is wanted is the rubric's, not what templates call thinking.
+        let prompt = Arc::new(self.chat.prompt(&messages, &[("enable_thinking", false)])?);
+        let form = self.form(sample.pictures)?;
+        let most = form.most(way, reasoning);
+        let (tokens, context) = (prompt.tokens().len() + most, self.model.configuration().text.context);
+        if tokens > context {
+            let why = format!("with its answer it takes {tokens} tokens, and the model's context is {context}");
+            return Err(ModelError::Prompt(why));
+        }
+        let (decoding, first) = match way {
+            Way::ScoreOnly => Decoding::score_only(form),
+            Way::Reasoned => (Decoding::reasoned(form, reasoning, &self.grammars)?, Vec::new()),
+        };
+        Ok(Request { id, prompt, first, decoding, most })
+    }
+
+    /// What is the same for all samples with so many pictures.
+    fn form(&self, pictures: usize) -> Result<Form, ModelError> {
+        let mut forms = self.forms.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(form) = forms.get(&pictures) {
+            return Ok(form.clone());
+        }
+        let form = Form::new(&self.rubric, pictures, &self.chat, &self.model.configuration().end)?;
+        forms.insert(pictures, form.clone());
+        Ok(form)
+    }
+}
