@@ -147,8 +147,11 @@ impl Decoding {
     /// What comes next, after the scores of all tokens.
     ///
     /// # Errors
-    /// [`ModelError::Prompt`] where no token may come, which never should be.
+    /// [`ModelError::NotNumbers`]; [`ModelError::Prompt`] where no token may come, which never should be.
     pub fn next(&mut self, scores: &[f32]) -> Result<Next, ModelError> {
+        if scores.iter().any(|score| score.is_nan() || *score == f32::INFINITY) {
+            return Err(ModelError::NotNumbers);
+        }
         match self {
             Decoding::ScoreOnly { form, spreads } => {
                 let key = form.rubric.keys(form.pictures)[spreads.len()];
@@ -260,6 +263,26 @@ mod tests {
         assert!((spread.mass - 0.5).abs() < 1e-5, "{spread:?}");
         assert!((spread.entropy - 1.2799).abs() < 1e-3, "{spread:?}");
         assert_eq!(spread.likeliest, 4);
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_score() {
+        let rubric = Rubric::built_in("chart").unwrap();
+        let form = Form {
+            between: vec![vec![1]; rubric.keys(1).len() + 1],
+            rubric,
+            pictures: 1,
+            digits: vec![3, 4, 5, 6, 7],
+            bridge: Vec::new(),
+            end: vec![0],
+        };
+        let (mut decoding, _) = Decoding::score_only(form);
+        for wrong in [f32::NAN, f32::INFINITY] {
+            let mut scores = [0.0; 8];
+            scores[2] = wrong;
+            assert!(matches!(decoding.next(&scores), Err(ModelError::NotNumbers)));
+        }
+        assert!(matches!(decoding.next(&[0.0; 8]), Ok(Next::Push(_))));
     }
 
     #[test]

@@ -85,6 +85,9 @@ pub enum ModelError {
     /// A picture cannot be shown to the model.
     #[error("the picture cannot be shown to the model: {0}")]
     Picture(String),
+    /// What was computed is no number: a reward of it would be made up.
+    #[error("the model's scores are not numbers; are the weights damaged, or do they need another precision?")]
+    NotNumbers,
     /// The cache has no room for what is computed.
     #[error(
         "the key-value cache is full: {wanted} pages are wanted and {free} are free; judge fewer samples at a time"
