@@ -39,7 +39,7 @@ pub(crate) struct Apt {
 impl Apt {
     /// Prepares `folder` and fetches the lists of `suite`.
     pub(crate) fn open(folder: &Path, suite: &str) -> Result<Self, ImageError> {
-        for part in ["lists/partial", "archives/partial", "single"] {
+        for part in ["lists/partial", "single"] {
             let path = folder.join(part);
             fs::create_dir_all(&path).map_err(ImageError::file("create", &path))?;
         }
@@ -85,10 +85,23 @@ impl Apt {
 
     /// Fetches `packages` and all they depend on, recommendations aside; the archives' paths, sorted.
     pub(crate) fn fetch(&self, packages: &[String]) -> Result<Vec<PathBuf>, ImageError> {
+        self.fetch_into("archives", packages)
+    }
+
+    /// The same for packages that another root is made of.
+    pub(crate) fn fetch_apart(&self, packages: &[String]) -> Result<Vec<PathBuf>, ImageError> {
+        self.fetch_into("apart", packages)
+    }
+
+    fn fetch_into(&self, folder: &str, packages: &[String]) -> Result<Vec<PathBuf>, ImageError> {
+        let folder = self.folder.join(folder);
+        let partial = folder.join("partial");
+        fs::create_dir_all(&partial).map_err(ImageError::file("create", &partial))?;
         let mut command = self.get();
+        command.arg("--option").arg(format!("Dir::Cache::archives={}", folder.display()));
         command.args(["--quiet", "--yes", "--download-only", "--no-install-recommends", "install"]).args(packages);
         run(STEP, &command, HINT)?;
-        archives(&self.folder.join("archives"))
+        archives(&folder)
     }
 
     /// Fetches one package without what it depends on; its archive's path.

@@ -10,6 +10,7 @@ use crate::definition::Definition;
 use crate::error::ImageError;
 use crate::inside;
 use crate::manifest::{Manifest, normalise};
+use crate::sources;
 use crate::spec::{Drive, Package};
 use crate::store::{Image, ImageInfo, Site, find};
 use crate::unpack::{furnish, prepare, unpack_all};
@@ -61,6 +62,10 @@ fn build(definition: &Definition, site: &Site, say: &mut dyn FnMut(&str)) -> Res
     if let (Some(wanted), Drive::Interpreter { program, .. }) = (&spec.wheels, &spec.drive) {
         let requirements = definition.file(&wanted.requirements);
         wheels::install(&root, program, wanted, requirements, &apt, &scratch)?;
+        if let Some(wanted) = &spec.sources {
+            clock.done("wheels installed");
+            sources::install(definition, wanted, program, &root, &apt, &scratch)?;
+        }
         installed = wheels::versions(&root, &wanted.target)?;
         clock.done(&format!("{} Python packages installed", installed.len()));
     }

@@ -53,7 +53,9 @@ impl Definition {
         if runtime.name != name {
             return Err(problem(RUNTIME_FILE, format!("name: `{}` must be the folder's name", runtime.name)));
         }
-        let named = runtime.finish.iter().chain(runtime.wheels.as_ref().map(|wheels| &wheels.requirements));
+        let wheels = runtime.wheels.iter().map(|wheels| &wheels.requirements);
+        let sources = runtime.sources.iter().flat_map(|sources| [&sources.requirements, &sources.tools]);
+        let named = runtime.finish.iter().chain(wheels).chain(sources);
         let mut files = BTreeMap::new();
         for file in named {
             files.insert(file.clone(), get(file).map_err(|error| problem(file, error))?);

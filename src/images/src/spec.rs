@@ -27,6 +27,8 @@ pub struct RuntimeSpec {
     pub debian: Debian,
     /// What comes from the Python package index, if anything.
     pub wheels: Option<Wheels>,
+    /// What of that has to be compiled, for want of a wheel.
+    pub sources: Option<Sources>,
     /// What records say of the runtime: a name, and the package whose version is meant.
     pub versions: BTreeMap<String, Package>,
     /// The whole environment of a job.
@@ -92,6 +94,7 @@ struct Written {
     home: Home,
     debian: Debian,
     wheels: Option<Wheels>,
+    sources: Option<Sources>,
     versions: BTreeMap<String, Package>,
     env: BTreeMap<String, String>,
 }
@@ -110,6 +113,9 @@ impl TryFrom<Written> for RuntimeSpec {
         if written.wheels.is_some() && !matches!(drive, Drive::Interpreter { .. }) {
             return Err("wheels: only a runtime with an `interpreter` can install them".to_owned());
         }
+        if written.sources.is_some() && written.wheels.is_none() {
+            return Err("sources: what is compiled goes where wheels go, so there must be `[wheels]`".to_owned());
+        }
         Ok(Self {
             name: written.name,
             description: written.description,
@@ -120,6 +126,7 @@ impl TryFrom<Written> for RuntimeSpec {
             home: written.home,
             debian: written.debian,
             wheels: written.wheels,
+            sources: written.sources,
             versions: written.versions,
             env: written.env,
         })
@@ -156,6 +163,18 @@ pub struct Wheels {
     pub requirements: String,
     /// Absolute path of the folder in the root that they are unpacked into.
     pub target: String,
+}
+
+/// Packages of the Python package index that are compiled in a root of their own, of which only the result gets into the image.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sources {
+    /// The definition's file with the source archives, by pinned versions and hashes.
+    pub requirements: String,
+    /// The definition's file with the wheels that the builds need, by pinned versions and hashes.
+    pub tools: String,
+    /// The Debian packages that the builds need: interpreter, compiler, headers.
+    pub packages: Vec<String>,
 }
 
 /// A package by the archive it comes from, written `deb:NAME` or `wheel:NAME`.
@@ -207,8 +226,11 @@ impl RuntimeSpec {
         if !is_name(&self.debian.suite) {
             return Err(format!("debian.suite: `{}` is not a release's code name", self.debian.suite));
         }
-        if let Some(bad) = self.debian.packages.iter().find(|package| !is_package(package)) {
-            return Err(format!("debian.packages: `{bad}` must be `name` or `name=version`"));
+        let building = self.sources.iter().map(|sources| ("sources.packages", &sources.packages));
+        for (key, packages) in [("debian.packages", &self.debian.packages)].into_iter().chain(building) {
+            if let Some(bad) = packages.iter().find(|package| !is_package(package)) {
+                return Err(format!("{key}: `{bad}` must be `name` or `name=version`"));
+            }
         }
         match code {
             Some((key, name)) if name.is_empty() || name.contains('/') => {
@@ -282,6 +304,16 @@ pub(crate) mod tests {
         assert!(RuntimeSpec::parse(&(drawn + mirror)).is_err());
         let wheels = page + "[wheels]\nrequirements = \"r.txt\"\ntarget = \"/opt\"\n";
         assert!(RuntimeSpec::parse(&wheels).unwrap_err().contains("wheels:"));
+    }
+
+    #[test]
+    fn what_is_compiled_goes_where_wheels_go() {
+        let sources = "[sources]\nrequirements = \"s.txt\"\ntools = \"t.txt\"\npackages = [\"gcc\"]\n";
+        assert!(RuntimeSpec::parse(&(SMALL.to_owned() + sources)).unwrap_err().contains("`[wheels]`"));
+        let both = SMALL.to_owned() + sources + "[wheels]\nrequirements = \"r.txt\"\ntarget = \"/opt\"\n";
+        assert_eq!(RuntimeSpec::parse(&both).unwrap().sources.unwrap().packages, ["gcc"]);
+        let option = both.replace("\"gcc\"", "\"--force\"");
+        assert!(RuntimeSpec::parse(&option).unwrap_err().contains("sources.packages"));
     }
 
     #[test]

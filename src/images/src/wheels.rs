@@ -23,6 +23,10 @@ const HINT: &str =
 /// The package with pip as one file that runs unpacked nowhere.
 const PIP_PACKAGE: &str = "python3-pip-whl";
 
+/// What holds for whatever pip is asked: by hash, nothing beside the list, no questions, few words.
+pub(crate) const PINNED: [&str; 6] =
+    ["--require-hashes", "--no-deps", "--no-input", "--disable-pip-version-check", "--progress-bar=off", "--quiet"];
+
 /// Settings of the host that would send the wheels elsewhere, or pip to another interpreter's files.
 const UNWANTED: [&str; 8] = [
     "PIP_TARGET",
@@ -45,21 +49,39 @@ pub(crate) fn install(
     apt: &Apt,
     scratch: &Path,
 ) -> Result<(), ImageError> {
-    let list = scratch.join("requirements.txt");
-    fs::write(&list, requirements).map_err(ImageError::file("write", &list))?;
-    let tools = scratch.join("tools");
-    unpack(&apt.fetch_single(PIP_PACKAGE)?, &tools)?;
     let target = within(root, &wheels.target);
-    let mut command = python(root, interpreter)?;
-    command.env("PYTHONPATH", pip_wheel(&tools)?).args(["-s", "-m", "pip", "install", "--no-user", "--target"]);
-    command.arg(&target).args(["--require-hashes", "--only-binary=:all:", "--no-deps", "--no-compile", "--no-input"]);
-    command.args(["--disable-pip-version-check", "--root-user-action=ignore", "--progress-bar=off", "--quiet"]);
-    run(STEP, command.arg("--requirement").arg(&list), HINT)?;
+    unpack_wheels(root, interpreter, requirements, &target, &pip(apt, scratch)?, scratch)?;
     tidy(root, &target)
 }
 
+/// Fetches and unpacks into the folder `target` what `requirements` pins, for the interpreter of `root`. `pip` is a wheel of pip's.
+pub(crate) fn unpack_wheels(
+    root: &Path,
+    interpreter: &str,
+    requirements: &[u8],
+    target: &Path,
+    pip: &Path,
+    scratch: &Path,
+) -> Result<(), ImageError> {
+    let list = scratch.join("requirements.txt");
+    fs::write(&list, requirements).map_err(ImageError::file("write", &list))?;
+    let mut command = python(root, interpreter)?;
+    command.env("PYTHONPATH", pip).args(["-s", "-m", "pip", "install", "--no-user", "--target"]);
+    command.arg(target).args(["--only-binary=:all:", "--no-compile", "--root-user-action=ignore"]).args(PINNED);
+    run(STEP, command.arg("--requirement").arg(&list), HINT).map(drop)
+}
+
+/// Pip as one file that runs unpacked nowhere, fetched into `scratch` unless it is there.
+pub(crate) fn pip(apt: &Apt, scratch: &Path) -> Result<PathBuf, ImageError> {
+    let tools = scratch.join("tools");
+    if !tools.exists() {
+        unpack(&apt.fetch_single(PIP_PACKAGE)?, &tools)?;
+    }
+    pip_wheel(&tools)
+}
+
 /// A command that runs the root's interpreter on the host's file system.
-fn python(root: &Path, interpreter: &str) -> Result<Command, ImageError> {
+pub(crate) fn python(root: &Path, interpreter: &str) -> Result<Command, ImageError> {
     let (loader, triplet) = match env::consts::ARCH {
         "x86_64" => ("/lib64/ld-linux-x86-64.so.2", "x86_64-linux-gnu"),
         "aarch64" => ("/lib/ld-linux-aarch64.so.1", "aarch64-linux-gnu"),
