@@ -212,6 +212,7 @@ fn glass(worker: &mut Worker, limits: &Limits, program: &Program) -> Outcome<Run
         args: Vec::new(),
         test_code: None,
         seed: SEED,
+        options: serde_json::Value::Null,
         limits: limits.clone(),
     };
     let begun = Instant::now();

@@ -5,21 +5,17 @@
 //! `GLASSHOUSE_BENCH_ROWS` (default: ../shared/data/ggplots.jsonl if it is there). `GLASSHOUSE_BENCH_COUNT` (rows of it, evenly
 //! spread; default 20), `GLASSHOUSE_BENCH_ROUNDS` (default 2), `GLASSHOUSE_BENCH_LANES` (default: cores).
 
+mod lanes;
+
 use std::env;
-use std::error::Error;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use glasshouse::bench::{Whole, image_of};
 use glasshouse::pipeline::Executor;
 use glasshouse_model::ArtifactKind;
-
-type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+use lanes::{Outcome, Shell, block};
 
 /// Scripts of one ggplot each, of the kinds that models write.
 const SINGLE: [&str; 8] = [
@@ -67,30 +63,11 @@ fn rows(count: usize) -> Outcome<Option<Vec<String>>> {
 }
 
 /// A shell in the image's root that runs `Rscript` when it is told to.
-struct Plain {
-    child: Child,
-    requests: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
+struct Plain(Shell);
 
 impl Plain {
     fn start(scratch: &Path) -> Outcome<Self> {
-        let image = image_of("r")?;
-        let script = scratch.join("rscript.sh");
-        fs::write(&script, include_str!("control/rscript.sh"))?;
-        let mut child = Command::new("unshare")
-            .args(["--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "sh"])
-            .args([&script, &image.root])
-            .arg(scratch)
-            .env_clear()
-            .envs(&image.spec.env)
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let requests = child.stdin.take().ok_or("no pipe to the control")?;
-        let answers = BufReader::new(child.stdout.take().ok_or("no pipe from the control")?);
-        Ok(Self { child, requests, answers })
+        Ok(Self(Shell::start(&image_of("r")?, include_str!("control/rscript.sh"), scratch)?))
     }
 
     /// Runs the script in a folder; its document.
@@ -98,22 +75,10 @@ impl Plain {
         let folder = scratch.join(name);
         fs::create_dir(&folder)?;
         fs::write(folder.join("main.R"), code)?;
-        let begun = Instant::now();
-        writeln!(self.requests, "{name}")?;
-        let mut status = String::new();
-        self.answers.read_line(&mut status)?;
-        let seconds = begun.elapsed().as_secs_f64();
+        let seconds = self.0.ask(name)?;
         let document = fs::read(folder.join("Rplots.pdf")).unwrap_or_default();
         fs::remove_dir_all(&folder)?;
         Ok((seconds, document))
-    }
-}
-
-impl Drop for Plain {
-    fn drop(&mut self) {
-        // Everything below it goes with it (--kill-child).
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -185,32 +150,6 @@ impl Bench<'_> {
         let scratch = self.scratch;
         block(self.plain, scripts, |lane, place, code| lane.run(scratch, &format!("{round}-{place}"), code))
     }
-}
-
-/// Works a block off with all lanes of an arm; seconds from the start to the last one's end.
-fn block<L: Send>(
-    lanes: &mut [L],
-    scripts: &[String],
-    run: impl Fn(&mut L, usize, &str) -> Outcome<(f64, Vec<u8>)> + Sync,
-) -> Outcome<(f64, Said)> {
-    let next = AtomicUsize::new(0);
-    let all: Mutex<Vec<Option<(f64, Vec<u8>)>>> = Mutex::new(vec![None; scripts.len()]);
-    let begun = Instant::now();
-    let work = |lane: &mut L| -> Outcome<()> {
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(code) = scripts.get(place) else { return Ok(()) };
-            let said = run(lane, place, code)?;
-            all.lock().map_err(|_| "a lane panicked")?[place] = Some(said);
-        }
-    };
-    std::thread::scope(|scope| {
-        let handles: Vec<_> = lanes.iter_mut().map(|lane| scope.spawn(|| work(lane))).collect();
-        handles.into_iter().try_for_each(|handle| handle.join().map_err(|_| "a lane panicked")?)
-    })?;
-    let seconds = begun.elapsed().as_secs_f64();
-    let said = all.into_inner().map_err(|_| "a lane panicked")?;
-    Ok((seconds, said.into_iter().flatten().collect()))
 }
 
 /// A PDF without the moment at which it was made.

@@ -74,6 +74,7 @@ pub(crate) fn request(code: &str) -> RunRequest {
         args: Vec::new(),
         test_code: None,
         seed: 1,
+        options: serde_json::Value::Null,
         limits: small(),
     }
 }

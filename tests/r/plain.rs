@@ -24,7 +24,7 @@ pub(crate) struct Plain {
 pub(crate) fn rscript(code: &str) -> Plain {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("main.R"), code).unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/r/enter.sh");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/common/enter.sh");
     let done = Command::new("unshare")
         .args(["--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "bash"])
         .arg(source)

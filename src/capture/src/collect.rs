@@ -53,6 +53,8 @@ pub struct Collected {
     pub overflow: u64,
     /// Why the work folder was not listed to its end, if it was not.
     pub cut: Option<String>,
+    /// What the row asks for and the program left nothing of, such as a frame later than a film's end.
+    pub missing: Option<String>,
     /// What the hooks say went wrong in them; no fact about the sample.
     pub hooks: Option<String>,
     /// Seconds for finding, reading and storing.
@@ -132,6 +134,7 @@ impl Harvester {
             error_chain: error_chain.unwrap_or_default(),
             overflow: overflow.saturating_add(evidence.overflow),
             cut: walk.cut,
+            missing: evidence.missing,
             hooks: evidence.hooks,
             harvest_seconds: started.elapsed().saturating_sub(checking).as_secs_f64(),
             check_seconds: checking.as_secs_f64(),

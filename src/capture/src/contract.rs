@@ -48,8 +48,8 @@ pub struct Capture {
     pub written: Option<String>,
     /// The picture that was drawn.
     pub pixels: Option<PixelFile>,
-    /// The file with what the script saved into a buffer, and its format.
-    pub buffer: Option<(String, String)>,
+    /// What the script saved into a buffer, or what was taken out of a film.
+    pub buffer: Option<BufferFile>,
     /// The number of the earlier record that shows the same state of the same figure.
     pub same_as: Option<u64>,
     /// Frames of an animation.
@@ -60,6 +60,17 @@ pub struct Capture {
     pub page: Option<PageRecord>,
     /// Why there are no pixels.
     pub error: Option<String>,
+}
+
+/// A file of whole pictures or documents in the captures folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BufferFile {
+    /// Its name in the captures folder.
+    pub file: String,
+    /// Its format, in lower case.
+    pub format: String,
+    /// The name of the frame of a film that it is, if it is one.
+    pub frame: Option<String>,
 }
 
 /// A file of raw pixels: 8 bit RGBA, not premultiplied, row by row from the top.
@@ -142,6 +153,15 @@ pub fn parse_capture(json: &[u8]) -> Result<Capture, ContractError> {
 pub fn parse_overflow(json: &[u8]) -> Result<u64, ContractError> {
     let value: serde_json::Map<String, Value> = parse(json)?;
     Ok(value.get("figures").and_then(Value::as_u64).unwrap_or(0))
+}
+
+/// Reads `missing.json`: what the row asks for and what the program left does not have.
+///
+/// # Errors
+/// If it is too large or not a JSON object.
+pub fn parse_missing(json: &[u8]) -> Result<String, ContractError> {
+    let value: serde_json::Map<String, Value> = parse(json)?;
+    Ok(value.get("message").and_then(|message| text(message, MESSAGE)).unwrap_or_default())
 }
 
 /// Reads `failures.json`: what went wrong inside the hooks.
@@ -241,14 +261,18 @@ pub(crate) fn dimensions(value: &Value) -> Result<(u32, u32), ContractError> {
     side(width).zip(side(height)).ok_or(ContractError::Dimensions(width, height))
 }
 
-fn buffer(value: &Value) -> Result<Option<(String, String)>, ContractError> {
+fn buffer(value: &Value) -> Result<Option<BufferFile>, ContractError> {
     if value.is_null() {
         return Ok(None);
     }
     let format = value["format"].as_str().unwrap_or_default();
     let plain = (1..=8).contains(&format.len()) && format.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let format = if plain { format.to_ascii_lowercase() } else { "bin".to_owned() };
-    Ok(Some((file_name(&value["file"])?, format)))
+    let frame = match &value["frame"] {
+        Value::Null => None,
+        name => Some(frame_name(name)?),
+    };
+    Ok(Some(BufferFile { file: file_name(&value["file"])?, format, frame }))
 }
 
 /// A plain name: letters, digits and single dots, so that it can mean nothing but a file in the folder.
@@ -258,6 +282,13 @@ pub(crate) fn file_name(value: &Value) -> Result<String, ContractError> {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
         && !name.starts_with('.')
         && !name.contains("..");
+    if plain { Ok(name.to_owned()) } else { Err(ContractError::Name(name.chars().take(64).collect())) }
+}
+
+/// The name of a frame: that of a class, which may have letters of any script, and a number or a word.
+fn frame_name(value: &Value) -> Result<String, ContractError> {
+    let name = value.as_str().unwrap_or_default();
+    let plain = (1..=128).contains(&name.len()) && name.chars().all(|one| one.is_alphanumeric() || "_-".contains(one));
     if plain { Ok(name.to_owned()) } else { Err(ContractError::Name(name.chars().take(64).collect())) }
 }
 
@@ -284,7 +315,8 @@ mod tests {
         assert_eq!(capture.origin.line, Some(7));
         assert_eq!(capture.written.as_deref(), Some("/work/a.pdf"));
         assert_eq!(capture.pixels.unwrap().bytes(), 640 * 480 * 4);
-        assert_eq!(capture.buffer.unwrap(), ("0003.bin".to_owned(), "pdf".to_owned()));
+        let buffer = BufferFile { file: "0003.bin".to_owned(), format: "pdf".to_owned(), frame: None };
+        assert_eq!(capture.buffer.unwrap(), buffer);
         assert_eq!(capture.facts, Some(json!({"axes": []})));
     }
 
@@ -293,6 +325,15 @@ mod tests {
         for name in ["../x", "/etc/passwd", "a/b", "..", ".tmp", "", "a\0b"] {
             let value = json!({"pixels": {"file": name, "width": 1, "height": 1}});
             assert!(matches!(parsed(&value), Err(ContractError::Name(_))), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn frames_have_names_and_no_paths() {
+        let named = |name: &str| parsed(&json!({"buffer": {"file": "0001.png", "format": "png", "frame": name}}));
+        assert_eq!(named("Szene_Ä-last").unwrap().buffer.unwrap().frame.as_deref(), Some("Szene_Ä-last"));
+        for name in ["", "../x", "a/b", "a.b", "a b"] {
+            assert!(matches!(named(name), Err(ContractError::Name(_))), "{name:?}");
         }
     }
 
@@ -323,6 +364,7 @@ mod tests {
         assert_eq!(failure.chain.len(), 3);
         assert!(parse_error(b"[]").is_err());
         assert_eq!(parse_overflow(br#"{"figures": 12}"#), Ok(12));
+        assert_eq!(parse_missing(br#"{"message": "frames.at: 9 s"}"#).unwrap(), "frames.at: 9 s");
         assert_eq!(parse_failure(br#"{"error": "E: x", "traceback": ""}"#).unwrap(), "E: x");
     }
 
@@ -347,7 +389,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = (parse_capture(&bytes), parse_error(&bytes), parse_overflow(&bytes), parse_failure(&bytes));
+            let _ = (parse_capture(&bytes), parse_error(&bytes), parse_overflow(&bytes), parse_failure(&bytes), parse_missing(&bytes));
         }
     }
 }

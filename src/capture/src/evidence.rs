@@ -3,7 +3,8 @@
 use std::os::fd::AsFd;
 
 use crate::contract::{
-    Capture, ContractError, Failure, JSON_LIMIT, parse_capture, parse_error, parse_failure, parse_overflow,
+    Capture, ContractError, Failure, JSON_LIMIT, parse_capture, parse_error, parse_failure, parse_missing,
+    parse_overflow,
 };
 use crate::open::{open_regular, read_bounded};
 use crate::walk::{Node, WalkLimits, walk};
@@ -20,6 +21,8 @@ pub(crate) struct Evidence {
     pub(crate) overflow: u64,
     /// The uncaught exception.
     pub(crate) failure: Option<Failure>,
+    /// What the row asks for and the program left nothing of.
+    pub(crate) missing: Option<String>,
     /// What went wrong inside the hooks.
     pub(crate) hooks: Option<String>,
 }
@@ -35,6 +38,7 @@ pub(crate) fn read(folder: impl AsFd, wanted: u64) -> std::io::Result<Evidence> 
         match name.as_str() {
             "overflow.json" => evidence.overflow += load(folder, &name, parse_overflow).unwrap_or(0),
             "error.json" => evidence.failure = load(folder, &name, parse_error).ok(),
+            "missing.json" => evidence.missing = load(folder, &name, parse_missing).ok(),
             "failures.json" => evidence.hooks = load(folder, &name, parse_failure).ok(),
             _ => numbers.extend(number(&name).map(|number| (number, name))),
         }
@@ -85,6 +89,7 @@ mod tests {
         put("evil.json", "{}");
         put("overflow.json", r#"{"figures": 7}"#);
         put("error.json", r#"{"type": "ValueError"}"#);
+        put("missing.json", r#"{"message": "no such frame"}"#);
         put("failures.json", r#"{"error": "broke"}"#);
         std::os::unix::fs::symlink("0001.json", folder.path().join("0004.json")).unwrap();
         let evidence = read(File::open(folder.path()).unwrap(), 2).unwrap();
@@ -93,6 +98,7 @@ mod tests {
         assert!(evidence.records[1].1.as_ref().unwrap_err().contains("not of the agreed shape"));
         assert_eq!(evidence.overflow, 8);
         assert_eq!(evidence.failure.unwrap().error.kind, "ValueError");
+        assert_eq!(evidence.missing.as_deref(), Some("no such frame"));
         assert_eq!(evidence.hooks.as_deref(), Some("broke"));
     }
 

@@ -11,7 +11,7 @@ use glasshouse_model::{Artifact, ArtifactKind, Fault, Limits, Origin};
 use serde_json::Value;
 
 use crate::collect::{Inputs, VectorFigure};
-use crate::contract::{Capture, PixelFile};
+use crate::contract::{BufferFile, Capture, PixelFile};
 use crate::names::shown;
 use crate::open::{open_regular, read_bounded};
 use crate::pages::{FigurePage, PAGES_IN_ALL};
@@ -115,9 +115,9 @@ impl<'a> Joining<'a> {
     }
 
     fn record(&mut self, number: u64, mut capture: Capture) -> Result<(), Fault> {
-        if let Some((file, format)) = capture.buffer.take() {
+        if let Some(buffer) = capture.buffer.take() {
             let facts = if capture.pixels.is_none() { capture.facts.take() } else { None };
-            self.buffer(&file, &format, &capture.origin, facts)?;
+            self.buffer(&buffer, &capture.origin, facts)?;
         }
         let path = capture.written.as_deref().and_then(|written| self.path_of(written));
         let origin = capture.origin;
@@ -171,13 +171,19 @@ impl<'a> Joining<'a> {
         }
     }
 
-    fn buffer(&mut self, file: &str, format: &str, origin: &Origin, facts: Option<Value>) -> Result<(), Fault> {
+    fn buffer(&mut self, buffer: &BufferFile, origin: &Origin, facts: Option<Value>) -> Result<(), Fault> {
         if !self.has_room() {
             return Ok(());
         }
-        self.buffers += 1;
-        let name = format!("buffer-{}.{format}", self.buffers);
-        let mut artifact = match open_regular(self.seen.captures, file) {
+        let format = &buffer.format;
+        let name = match &buffer.frame {
+            Some(frame) => format!("frames/{frame}.{format}"),
+            None => {
+                self.buffers += 1;
+                format!("buffer-{}.{format}", self.buffers)
+            }
+        };
+        let mut artifact = match open_regular(self.seen.captures, buffer.file.as_str()) {
             Ok((file, size)) => self.taking.file(name.as_bytes(), &file, size, self.limits.artifact_size)?,
             Err(error) => unreadable(name, &error),
         };

@@ -27,8 +27,8 @@ mod walk;
 pub use check::{Checked, check_file};
 pub use collect::{Collected, Harvester, Inputs, Taken, VectorFigure};
 pub use contract::{
-    Capture, ContractError, ErrorLink, Failure, PIXEL_LIMIT, PixelFile, SIDE_LIMIT, parse_capture, parse_error,
-    parse_failure, parse_overflow,
+    BufferFile, Capture, ContractError, ErrorLink, Failure, PIXEL_LIMIT, PixelFile, SIDE_LIMIT, parse_capture,
+    parse_error, parse_failure, parse_missing, parse_overflow,
 };
 pub use helper::{Client, HelperCommand};
 pub use names::shown;

@@ -10,6 +10,7 @@ use glasshouse_capture::{Harvester, HelperCommand, Store};
 use glasshouse_images::{Definition, Image, ensure};
 use glasshouse_model::drawing::DrawingRequest;
 use glasshouse_model::page::PageRequest;
+use glasshouse_model::scenes::SceneRequest;
 use glasshouse_model::{Digest, Fault, Job, Limits, Policy};
 use glasshouse_sandbox::{Pool, Worker};
 use tempfile::TempDir;
@@ -130,6 +131,7 @@ impl Whole {
             seed,
             page: PageRequest::default(),
             drawing: DrawingRequest::default(),
+            scenes: SceneRequest::default(),
         }
     }
 

@@ -12,14 +12,22 @@ pub static POLICIES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../poli
 /// The rows of `glasshouse demo`.
 pub static DEMO: &str = include_str!("../../../fixtures/demo.jsonl");
 
-/// A runtime's driver: its files by their paths in the driver's folder.
+/// A runtime's driver: its files by their paths in the driver's folder, those of the driver that it adds to among them.
 pub fn driver(runtime: &str) -> BTreeMap<String, Vec<u8>> {
     let base = format!("{runtime}/driver");
-    let mut files = BTreeMap::new();
+    let mut files = added_to(runtime).map(|other| driver(&other)).unwrap_or_default();
     if let Some(folder) = IMAGES.get_dir(&base) {
         collect(folder, &base, &mut files);
     }
     files
+}
+
+/// The runtime to whose driver this one's is added: `driver` in `zygotes.toml` beside its definition.
+fn added_to(runtime: &str) -> Option<String> {
+    let text = IMAGES.get_file(format!("{runtime}/zygotes.toml"))?.contents_utf8()?;
+    let other = toml::from_str::<toml::Table>(text).ok()?.get("driver")?.as_str()?.to_owned();
+    // A driver that is added to itself would have no end.
+    (other != runtime).then_some(other)
 }
 
 /// What a runtime says of figures that its programs leave in other forms than pictures: `figures.toml` beside its definition.
@@ -29,6 +37,7 @@ struct Figures {
     runtime: Option<String>,
     words: Vec<String>,
     documents: bool,
+    scenes: bool,
 }
 
 /// What a runtime says of figures that its programs leave as pages.
@@ -55,6 +64,14 @@ pub fn leaves_pages(runtime: &str) -> Result<Option<LeavesPages>, String> {
 /// The file, the key and what is wrong with it.
 pub fn leaves_documents(runtime: &str) -> Result<bool, String> {
     Ok(figures(runtime)?.documents)
+}
+
+/// Whether classes of the runtime's programs are animated scenes, so that rows may say which and how.
+///
+/// # Errors
+/// The file, the key and what is wrong with it.
+pub fn has_scenes(runtime: &str) -> Result<bool, String> {
+    Ok(figures(runtime)?.scenes)
 }
 
 fn figures(runtime: &str) -> Result<Figures, String> {
@@ -94,6 +111,10 @@ mod tests {
         assert!(files.keys().all(|path| path.ends_with(".py")), "{:?}", files.keys());
         assert!(driver("r").contains_key("start.sh"));
         assert!(driver("cobol").is_empty());
+        let (python, manim) = (driver("python"), driver("manim"));
+        assert!(manim.contains_key("glasshouse_manim/scenes.py"), "{:?}", manim.keys());
+        assert_eq!(manim["glasshouse_driver/program.py"], python["glasshouse_driver/program.py"]);
+        assert_ne!(manim["start.py"], python["start.py"]);
     }
 
     #[test]
@@ -103,5 +124,6 @@ mod tests {
         assert!(python.words.iter().any(|word| word == "plotly"));
         assert_eq!(leaves_pages("web"), Ok(None));
         assert_eq!((leaves_documents("r"), leaves_documents("python")), (Ok(true), Ok(false)));
+        assert_eq!((has_scenes("manim"), has_scenes("python")), (Ok(true), Ok(false)));
     }
 }

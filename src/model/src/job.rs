@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::drawing::DrawingRequest;
 use crate::page::PageRequest;
+use crate::scenes::SceneRequest;
 use crate::{Digest, Policy};
 
 /// Something a run can show, which a row may insist on.
@@ -89,6 +90,8 @@ pub struct Job {
     pub page: PageRequest,
     /// What is asked of a drawing; the default for what is none.
     pub drawing: DrawingRequest,
+    /// What is asked of scenes; the default for what has none.
+    pub scenes: SceneRequest,
 }
 
 impl Job {
@@ -121,6 +124,11 @@ impl Job {
         if self.drawing != DrawingRequest::default() {
             parts.push(b"drawing");
             parts.push(&drawing);
+        }
+        let scenes = serde_json::to_vec(&self.scenes).unwrap_or_default();
+        if self.scenes != SceneRequest::default() {
+            parts.push(b"scenes");
+            parts.push(&scenes);
         }
         for (path, bytes) in &self.files {
             parts.push(path.as_bytes());

@@ -13,6 +13,7 @@ mod policy;
 mod quantity;
 mod record;
 mod row;
+pub mod scenes;
 mod verdict;
 
 pub use digest::Digest;

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::limits::LimitChanges;
 pub use crate::limits::Limits;
 use crate::quantity::show_bytes;
+use crate::scenes::ManimOptions;
 
 /// What a job can reach over the network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,8 +73,15 @@ pub struct Policy {
     // Left out of a job's identity where it is not asked for, as it was before there was such a key.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub fresh: bool,
+    /// How scenes are rendered of which their row does not say it.
+    #[serde(skip_serializing_if = "says_nothing")]
+    pub manim: ManimOptions,
     /// How much may be used.
     pub limits: Limits,
+}
+
+fn says_nothing(options: &ManimOptions) -> bool {
+    *options == ManimOptions::default()
 }
 
 /// One policy file as written.
@@ -86,6 +94,7 @@ pub struct PolicyFile {
     seccomp: Option<String>,
     require: Option<Vec<Requirement>>,
     fresh: Option<bool>,
+    manim: ManimOptions,
     limits: LimitChanges,
 }
 
@@ -159,6 +168,7 @@ impl PolicySet {
             seccomp: "default".to_owned(),
             require: Requirement::ALL.to_vec(),
             fresh: false,
+            manim: ManimOptions::default(),
             limits: Limits::default(),
         };
         for (ancestor, file) in self.lineage(name)?.into_iter().rev() {
@@ -210,6 +220,10 @@ impl Policy {
             self.require.clone_from(require);
         }
         self.fresh = file.fresh.unwrap_or(self.fresh);
+        file.manim
+            .check()
+            .map_err(|message| PolicyError::Syntax { name: name.to_owned(), message: format!("manim.{message}") })?;
+        self.manim = file.manim.or(&self.manim);
         Ok(())
     }
 
@@ -235,7 +249,7 @@ impl Policy {
              disk = {disk}      # the private disk\n\
              files = {files}         # files and folders on it\n\
              artifacts = {artifacts}      # files taken out\n\
-             artifact-size = {artifact_size}\n",
+             artifact-size = {artifact_size}\n{manim}",
             name = self.name,
             description = self.description,
             seccomp = self.seccomp,
@@ -250,7 +264,16 @@ impl Policy {
             files = limits.files,
             artifacts = limits.artifacts,
             artifact_size = size(limits.artifact_size),
+            manim = self.shown_options(),
         )
+    }
+
+    /// The table of what scenes are rendered with, if the policy says anything of it.
+    fn shown_options(&self) -> String {
+        if says_nothing(&self.manim) {
+            return String::new();
+        }
+        format!("\n[manim]\n{}", toml::to_string(&self.manim).unwrap_or_default())
     }
 }
 
@@ -297,7 +320,10 @@ mod tests {
 
     #[test]
     fn what_show_prints_reads_back_as_the_same_policy() {
-        let first = set(&[("p", "seccomp = \"strict\"\nfresh = true\n[limits]\nwall = 3.5\ndisk = \"7MiB\"")]);
+        let first = set(&[(
+            "p",
+            "seccomp = \"strict\"\nfresh = true\n[manim]\nquality = \"low\"\nfps = 7.5\n[limits]\nwall = 3.5\ndisk = \"7MiB\"",
+        )]);
         let policy = first.get("p").unwrap();
         let again = set(&[("p", &policy.show())]).get("p").unwrap();
         assert_eq!(policy, again);

@@ -10,6 +10,7 @@ use thiserror::Error;
 use crate::drawing::DrawingRequest;
 use crate::limits::LimitChanges;
 use crate::page::{PageRequest, Step};
+use crate::scenes::{ManimOptions, SceneRequest};
 use crate::{CaptureKind, Digest, Job, Policy, PolicyError, PolicySet, Test};
 
 /// One line of a dataset: its place and its columns, untouched.
@@ -72,6 +73,8 @@ impl RowError {
 pub enum CodeKind {
     /// It runs.
     Program,
+    /// It runs, and classes of it are animated scenes.
+    Scenes,
     /// A browser shows it.
     Page,
     /// It is drawn, and nothing in it runs.
@@ -167,9 +170,11 @@ impl Row {
             seed: 0,
             page: PageRequest::default(),
             drawing: DrawingRequest::default(),
+            scenes: SceneRequest::default(),
         };
         match info.code {
             CodeKind::Program => {}
+            CodeKind::Scenes => job.scenes = self.scenes(&job.policy)?,
             CodeKind::Page => {
                 self.no_program(&job, "a page takes \"actions\" and \"page\"")?;
                 job.page = self.page(&job.capture)?;
@@ -222,6 +227,23 @@ impl Row {
             page.captures.tree.get_or_insert_default();
         }
         Ok(page)
+    }
+
+    fn scenes(&self, policy: &Policy) -> Result<SceneRequest, RowError> {
+        let wrong = |field: &str| {
+            let field = field.to_owned();
+            move |error: serde_json::Error| RowError::field(field, error.to_string())
+        };
+        let given = |field: &str| self.columns.get(field).filter(|value| !value.is_null()).cloned();
+        let manim: ManimOptions =
+            given("manim").map(serde_json::from_value).transpose().map_err(wrong("manim"))?.unwrap_or_default();
+        let scenes = SceneRequest {
+            scene: self.text("scene")?,
+            manim: manim.or(&policy.manim),
+            frames: given("frames").map(serde_json::from_value).transpose().map_err(wrong("frames"))?,
+        };
+        scenes.check().map_err(|(field, message)| RowError::field(field, message))?;
+        Ok(scenes)
     }
 
     fn drawing(&self) -> Result<DrawingRequest, RowError> {

@@ -20,6 +20,8 @@ pub struct RunRequest {
     pub test_code: Option<String>,
     /// Seed for the interpreter's global generators.
     pub seed: u64,
+    /// What else the runtime's driver is told of the job; null: nothing.
+    pub options: serde_json::Value,
     /// What it may use.
     pub limits: Limits,
 }

@@ -10,6 +10,8 @@ from glasshouse_driver import jail, program, seed
 
 WORK = "/work"
 OUT = "/opt/glasshouse/out"
+# What a job's code is run as. A runtime that shares this driver puts its own class in this place.
+RUN_AS = program.Program
 
 
 def live(socket, cell, tasks, ruleset, seccomp, user):
@@ -22,7 +24,7 @@ def live(socket, cell, tasks, ruleset, seccomp, user):
         jail.enter(*cell, tasks, user)
         jail.lock(ruleset)
         os.umask(0o022)
-        sys.path[:] = [WORK, *(folder for folder in sys.path[1:] if folder != program.DRIVER)]
+        sys.path[:] = [RUN_AS.FOLDER, *(folder for folder in sys.path[1:] if folder != program.DRIVER)]
         touch()
         message, descriptors = jail.receive(socket)
         if not message:
@@ -40,8 +42,7 @@ def live(socket, cell, tasks, ruleset, seccomp, user):
         jail.send(socket, f"failed {type(error).__name__}: {error}".encode())
         os._exit(127)
     glasshouse_capture.begin(OUT, header["capture"])
-    job = program.Program(os.path.join(WORK, header["script"]), blobs[0], header["args"], blobs[1], header["nonce"], OUT)
-    job.run(refused)
+    RUN_AS(os.path.join(WORK, header["script"]), header, blobs, OUT).run(refused)
 
 
 def touch():

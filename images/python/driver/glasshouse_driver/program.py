@@ -21,22 +21,33 @@ _MOST_LINKS = 16
 class Program:
     """One program with its test code; `path` is where it lies, `out` where evidence goes."""
 
-    def __init__(self, path, code, arguments, test_code, nonce, out):
+    # The first of the places where the program's imports are looked for.
+    FOLDER = "/work"
+
+    def __init__(self, path, header, blobs, out):
         self.path = path
-        self.code = code
-        self.arguments = arguments
-        self.test_code = test_code
-        self.nonce = nonce
+        self.code, self.test_code = blobs[:2]
+        self.arguments = header["args"]
+        self.nonce = header["nonce"]
+        self.options = header["options"] or {}
         self.out = out
 
     def run(self, refused):
         """Runs it and ends the process with its exit status. `refused`: why its files could not be laid out."""
-        sys.argv = [self.path.rpartition("/")[2], *self.arguments]
-        main = make_main(self.path)
+        sys.argv = self.command()
+        main = make_main(sys.argv[0] if os.path.isabs(sys.argv[0]) else self.path)
         status = self.execute(lambda: self.start(main, refused))
         if self.test_code is not None and status == 0:
             status = self.execute(lambda: self.test(main))
+        self.conclude()
         _exit(finish(status, main))
+
+    def conclude(self):
+        """What there is to do between the program's end and the interpreter's."""
+
+    def command(self):
+        """The words of the command that the run stands for."""
+        return [self.path.rpartition("/")[2], *self.arguments]
 
     def start(self, main, refused):
         if refused is not None:

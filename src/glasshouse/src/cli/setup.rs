@@ -15,7 +15,7 @@ use super::args::Setup;
 use super::{Failure, place};
 use crate::glass::{BackendChoice, Glass, Jobs};
 use crate::policies;
-use crate::resources::{IMAGES, driver, leaves_pages};
+use crate::resources::{IMAGES, driver, has_scenes, leaves_pages};
 
 /// What is known before anything is built or started.
 pub(super) struct Plan {
@@ -121,6 +121,7 @@ fn for_rows(definition: &Definition, cache: &Path) -> Result<(String, RuntimeInf
     let whole = Digest::of_parts(parts.chain(mirror.as_ref().map(|digest| digest.as_bytes().as_slice())));
     let languages = definition.runtime.languages.clone();
     let code = match definition.runtime.drive {
+        Drive::Interpreter { .. } if has_scenes(&definition.runtime.name).map_err(Failure::Host)? => CodeKind::Scenes,
         Drive::Interpreter { .. } => CodeKind::Program,
         Drive::Browser { .. } => CodeKind::Page,
         Drive::Drawer { .. } => CodeKind::Drawing,

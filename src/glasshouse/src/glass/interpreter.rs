@@ -27,6 +27,9 @@ struct Zygotes {
     imports: Language,
     warm: Vec<String>,
     trunk: Vec<Vec<String>>,
+    /// Read where drivers are put together.
+    #[serde(rename = "driver")]
+    _driver: Option<String>,
 }
 
 /// What decides which pool a job needs: limits go with each run, the rest is fixed when a worker starts.

@@ -4,8 +4,10 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use glasshouse_capture::{Collected, Harvester, Inputs};
+use glasshouse_model::scenes::SceneRequest;
 use glasshouse_model::{BackendInfo, ErrorInfo, Fault, Job, Limits, Outcome, Phases, Test, Usage, Verdict};
 use glasshouse_sandbox::{Exit, RunReport, RunRequest};
+use serde_json::{Value, json};
 
 use super::compare;
 use super::executor::{Answer, Executor};
@@ -147,6 +149,7 @@ fn one_run(job: &Job, index: usize, parts: &mut Parts<'_>) -> Result<Answer, Fau
         error: collected.error.as_ref(),
         chain: &collected.error_chain,
         artifacts: &artifacts,
+        missing: collected.missing.as_deref().filter(|_| first),
         capture: if first { &job.capture } else { &[] },
         tests: &tests,
     });
@@ -199,6 +202,7 @@ fn request(job: &Job, test: Option<&Test>) -> RunRequest {
         args: job.args.clone(),
         test_code,
         seed: job.seed,
+        options: if job.scenes == SceneRequest::default() { Value::Null } else { json!(job.scenes) },
         limits,
     }
 }

@@ -28,6 +28,7 @@ pub(crate) fn job() -> Job {
         seed: 1,
         page: Default::default(),
         drawing: Default::default(),
+        scenes: Default::default(),
     }
 }
 

@@ -15,8 +15,13 @@ const NO_ROOM: [i32; 2] = [libc::ENOSPC, libc::EDQUOT];
 const NO_NETWORK: [i32; 5] =
     [libc::ENETUNREACH, libc::ENETDOWN, libc::EHOSTUNREACH, libc::EAFNOSUPPORT, libc::EPROTONOSUPPORT];
 
+/// How frames that were taken out of a film came about.
+const FRAMES: [&str; 2] = ["frame", "last_frame"];
+
 /// Where the packages are listed of which R says that it has none of that name.
 const R_PACKAGES: &str = " (images/r/runtime.toml lists those that there are)";
+/// The same for files that LaTeX does not find.
+const TEX_PACKAGES: &str = " (images/manim/runtime.toml lists what there is of TeX Live)";
 
 pub(super) fn memory(run: &Evidence<'_>) -> Option<Cause> {
     let limit = bytes(run.limits.memory);
@@ -129,7 +134,11 @@ pub(super) fn runtime_error(run: &Evidence<'_>) -> Option<Cause> {
     Some(match run.error.filter(|error| !matches!(last_name(&error.kind), "" | "SystemExit")) {
         Some(error) => {
             let place = error.line.map(|line| format!("line {line}: ")).unwrap_or_default();
-            let listed = if error.kind == "packageNotFoundError" { R_PACKAGES } else { "" };
+            let listed = match error.kind.as_str() {
+                "packageNotFoundError" => R_PACKAGES,
+                "LaTeXError" if headline(&error.message).ends_with("not found.") => TEX_PACKAGES,
+                _ => "",
+            };
             Cause::new(last_name(&error.kind), format!("{place}{}{listed}", headline(&error.message)))
         }
         None => Cause::new("exit_status", format!("left with status {status}")),
@@ -154,6 +163,9 @@ pub(super) fn invalid_picture(artifacts: &[Artifact]) -> Option<Cause> {
 }
 
 pub(super) fn no_artifact(run: &Evidence<'_>) -> Option<Cause> {
+    if let Some(missing) = run.missing {
+        return Some(Cause::new("frame", missing));
+    }
     let absent = run.capture.iter().find(|kind| !shows(run, **kind))?;
     let message = match absent {
         CaptureKind::Image => "no figure was shown, saved or left open, and no picture was written",
@@ -193,17 +205,32 @@ pub(super) fn blank_artifact(run: &Evidence<'_>) -> Option<Cause> {
 
 /// Whether there are pictures, all of them of one colour.
 pub(super) fn blank_picture(artifacts: &[Artifact]) -> Option<Cause> {
-    let mut pictures = artifacts.iter().filter(|artifact| is_picture(artifact)).peekable();
-    pictures.peek()?;
     let mut count = 0;
-    for picture in pictures {
-        if picture.blank != Some(true) {
+    for blank in artifacts.iter().filter_map(seen_blank) {
+        if !blank {
             return None;
         }
         count += 1;
     }
+    if count == 0 {
+        return None;
+    }
     let which = if count == 1 { "the only picture".to_owned() } else { format!("each of the {count} pictures") };
     Some(Cause::new("blank", format!("all pixels of {which} are one colour")))
+}
+
+/// Whether a picture is of one colour; `None`: it is no picture, or not one that is judged by itself.
+fn seen_blank(artifact: &Artifact) -> Option<bool> {
+    // A film begins and often ends with nothing to see: what it shows in between decides, and the driver has looked at that.
+    if artifact.origin.as_ref().is_some_and(|origin| FRAMES.contains(&origin.call.as_str())) {
+        return None;
+    }
+    if artifact.kind == ArtifactKind::Video
+        && let Some(blank) = artifact.facts.as_ref().and_then(|facts| facts["blank"].as_bool())
+    {
+        return Some(blank);
+    }
+    is_picture(artifact).then_some(artifact.blank == Some(true))
 }
 
 pub(super) fn wrong_answer(run: &Evidence<'_>) -> Option<Cause> {

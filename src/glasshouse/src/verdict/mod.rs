@@ -57,6 +57,8 @@ pub struct Evidence<'a> {
     pub chain: &'a [ErrorLink],
     /// What the run showed, already checked.
     pub artifacts: &'a [Artifact],
+    /// What the row asks for of a film that it does not have.
+    pub missing: Option<&'a str>,
     /// The captures that the row insists on.
     pub capture: &'a [CaptureKind],
     /// What came of the tests.

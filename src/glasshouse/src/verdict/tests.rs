@@ -1,7 +1,7 @@
 //! Every verdict, every pair of verdicts, and the edges of each rule.
 
 use glasshouse_capture::ErrorLink;
-use glasshouse_model::{Artifact, ArtifactKind, CaptureKind, Cause, ErrorInfo, Limits, Usage, Verdict};
+use glasshouse_model::{Artifact, ArtifactKind, CaptureKind, Cause, ErrorInfo, Limits, Origin, Usage, Verdict};
 use glasshouse_sandbox::{Disk, Exit, Stop};
 
 use super::{Evidence, TestOutcome, judge};
@@ -18,6 +18,7 @@ struct Case {
     error: Option<ErrorInfo>,
     chain: Vec<ErrorLink>,
     artifacts: Vec<Artifact>,
+    missing: Option<&'static str>,
     capture: Vec<CaptureKind>,
     tests: TestOutcome,
 }
@@ -34,6 +35,7 @@ impl Default for Case {
             error: None,
             chain: Vec::new(),
             artifacts: Vec::new(),
+            missing: None,
             capture: Vec::new(),
             tests: TestOutcome::NotJudged,
         }
@@ -55,6 +57,7 @@ impl Case {
             error: self.error.as_ref(),
             chain: &self.chain,
             artifacts: &self.artifacts,
+            missing: self.missing,
             capture: &self.capture,
             tests: &self.tests,
         })
@@ -226,6 +229,33 @@ fn one_picture_with_content_is_enough() {
     // A picture that nobody looked at may have content, so it is not called blank.
     case.artifacts[1].blank = None;
     assert_eq!(case.verdict(), Verdict::Ok);
+}
+
+#[test]
+fn a_frame_that_no_film_has_is_told_in_its_own_words() {
+    let case = Case { missing: Some("frames.at: 9 s is past the end"), ..Case::default() };
+    let (verdict, cause) = case.judge();
+    assert_eq!((verdict, cause.unwrap().message.as_str()), (Verdict::NoArtifact, "frames.at: 9 s is past the end"));
+}
+
+#[test]
+fn a_film_is_blank_only_if_all_of_it_is() {
+    let shown = |call: &str, blank: bool| Artifact {
+        origin: Some(Origin { call: call.to_owned(), ..Origin::default() }),
+        blank: Some(blank),
+        ..picture("shown.png", ArtifactKind::Image)
+    };
+    let film = |blank: bool| Artifact {
+        facts: Some(serde_json::json!({ "blank": blank })),
+        media_type: "video/mp4".into(),
+        blank: None,
+        ..picture("film.mp4", ArtifactKind::Video)
+    };
+    let judged = |artifacts: Vec<Artifact>| Case { artifacts, ..Case::default() }.verdict();
+    assert_eq!(judged(vec![shown("last_frame", true), film(false)]), Verdict::Ok);
+    assert_eq!(judged(vec![shown("frame", true), shown("last_frame", true), film(true)]), Verdict::BlankArtifact);
+    assert_eq!(judged(vec![shown("render", true), shown("last_frame", true), film(false)]), Verdict::Ok);
+    assert_eq!(judged(vec![shown("render", true)]), Verdict::BlankArtifact);
 }
 
 #[test]

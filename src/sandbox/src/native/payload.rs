@@ -16,6 +16,7 @@ struct Header<'a> {
     args: &'a [String],
     seed: u64,
     nonce: &'a str,
+    options: &'a serde_json::Value,
     capture: CaptureOptions,
     /// Names of the row's files.
     files: Vec<&'a str>,
@@ -48,6 +49,7 @@ pub(super) fn payload(request: &RunRequest, script: &str, nonce: &str) -> io::Re
         args: &request.args,
         seed: request.seed,
         nonce,
+        options: &request.options,
         capture: CaptureOptions {
             max_figures: MAX_FIGURES,
             max_pixels: MAX_PIXELS,

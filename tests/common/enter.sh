@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs a program of the r image in its root, without isolation: enter.sh ROOT FOLDER COMMAND...
+# Runs a program of an image in its root, without isolation: enter.sh ROOT FOLDER COMMAND...
 # FOLDER of the host becomes /work inside, where the program starts.
 set -eu
 root=$1 folder=$2

@@ -1,0 +1,85 @@
+//! What benchmarks against a plain tool share: shells in the image's root that run it, and blocks of work for the lanes of an arm.
+
+use std::error::Error;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use glasshouse_images::Image;
+
+pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// A shell in an image's root, without isolation, that runs something in a folder when it is told the folder's name.
+pub(crate) struct Shell {
+    child: Child,
+    requests: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Shell {
+    /// Starts `script`, a shell script that is given the root and `scratch`, where it finds the folders.
+    pub(crate) fn start(image: &Image, script: &str, scratch: &Path) -> Outcome<Self> {
+        let path = scratch.join("control.sh");
+        fs::write(&path, script)?;
+        let mut child = Command::new("unshare")
+            .args(["--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "sh"])
+            .args([&path, &image.root])
+            .arg(scratch)
+            .env_clear()
+            .envs(&image.spec.env)
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let requests = child.stdin.take().ok_or("no pipe to the control")?;
+        let answers = BufReader::new(child.stdout.take().ok_or("no pipe from the control")?);
+        Ok(Self { child, requests, answers })
+    }
+
+    /// Has `words` done, the first of which is the folder's name; seconds until it says that it has done so.
+    pub(crate) fn ask(&mut self, words: &str) -> Outcome<f64> {
+        let begun = Instant::now();
+        writeln!(self.requests, "{words}")?;
+        let mut status = String::new();
+        self.answers.read_line(&mut status)?;
+        Ok(begun.elapsed().as_secs_f64())
+    }
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        // Everything below it goes with it (--kill-child).
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Works a block off with all lanes of an arm; seconds from the start to the last one's end, and what `run` said of each item in order.
+pub(crate) fn block<L: Send, I: Sync, S: Clone + Send>(
+    lanes: &mut [L],
+    items: &[I],
+    run: impl Fn(&mut L, usize, &I) -> Outcome<S> + Sync,
+) -> Outcome<(f64, Vec<S>)> {
+    let next = AtomicUsize::new(0);
+    let all: Mutex<Vec<Option<S>>> = Mutex::new(vec![None; items.len()]);
+    let begun = Instant::now();
+    let work = |lane: &mut L| -> Outcome<()> {
+        loop {
+            let place = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(place) else { return Ok(()) };
+            let said = run(lane, place, item)?;
+            all.lock().map_err(|_| "a lane panicked")?[place] = Some(said);
+        }
+    };
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = lanes.iter_mut().map(|lane| scope.spawn(|| work(lane))).collect();
+        handles.into_iter().try_for_each(|handle| handle.join().map_err(|_| "a lane panicked")?)
+    })?;
+    let seconds = begun.elapsed().as_secs_f64();
+    let said = all.into_inner().map_err(|_| "a lane panicked")?;
+    Ok((seconds, said.into_iter().flatten().collect()))
+}
