@@ -106,7 +106,8 @@ def fork(request, seed, program):
         sys.path[:] = [WORK, *(folder for folder in sys.path[1:] if folder != DRIVER)]
         main = os.path.join(WORK, "main.py")
         glasshouse_capture.begin(OUT, {"max_figures": 256, "max_pixels": 64 << 20, "main_file": main, "tail": True})
-        program.Program(os.path.join(WORK, "main.py"), code, [], None, "", OUT).run(None)
+        header = {"args": [], "nonce": "", "options": None}
+        program.Program(os.path.join(WORK, "main.py"), header, [code, None], OUT).run(None)
     os.close(out)
     os.close(error)
     for descriptor in (out_end, error_end):
