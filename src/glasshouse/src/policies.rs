@@ -101,7 +101,7 @@ mod tests {
     fn every_built_in_policy_is_whole_and_described() {
         let set = load(None).unwrap();
         let names: Vec<_> = set.names().collect();
-        assert_eq!(names, ["default", "long", "strict"]);
+        assert_eq!(names, ["default", "film", "long", "strict"]);
         for name in names {
             assert!(!set.get(name).unwrap().description.is_empty(), "{name}");
         }

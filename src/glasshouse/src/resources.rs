@@ -38,6 +38,7 @@ struct Figures {
     words: Vec<String>,
     documents: bool,
     scenes: bool,
+    policy: Option<String>,
 }
 
 /// What a runtime says of figures that its programs leave as pages.
@@ -72,6 +73,14 @@ pub fn leaves_documents(runtime: &str) -> Result<bool, String> {
 /// The file, the key and what is wrong with it.
 pub fn has_scenes(runtime: &str) -> Result<bool, String> {
     Ok(figures(runtime)?.scenes)
+}
+
+/// The policy of the runtime's rows, where neither they nor the command name one. `None`: that of all others.
+///
+/// # Errors
+/// The file, the key and what is wrong with it.
+pub fn own_policy(runtime: &str) -> Result<Option<String>, String> {
+    Ok(figures(runtime)?.policy)
 }
 
 fn figures(runtime: &str) -> Result<Figures, String> {
@@ -125,5 +134,6 @@ mod tests {
         assert_eq!(leaves_pages("web"), Ok(None));
         assert_eq!((leaves_documents("r"), leaves_documents("python")), (Ok(true), Ok(false)));
         assert_eq!((has_scenes("manim"), has_scenes("python")), (Ok(true), Ok(false)));
+        assert_eq!((own_policy("manim"), own_policy("python")), (Ok(Some("film".to_owned())), Ok(None)));
     }
 }

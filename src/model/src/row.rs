@@ -92,6 +92,8 @@ pub struct RuntimeInfoForRows {
     pub languages: Vec<String>,
     /// What shows the figures that its programs leave as pages.
     pub shown_by: Option<ShownBy>,
+    /// The policy of its rows that name none; `None`: [`JobContext::default_policy`].
+    pub policy: Option<String>,
 }
 
 /// What has a part in the results of some of a runtime's programs.
@@ -121,7 +123,7 @@ impl RuntimeInfoForRows {
 pub struct JobContext {
     /// All policies.
     pub policies: PolicySet,
-    /// The policy of rows that name none.
+    /// The policy of rows that name none, and whose runtime names none.
     pub default_policy: String,
     /// The runtimes, by name.
     pub runtimes: BTreeMap<String, RuntimeInfoForRows>,
@@ -154,7 +156,7 @@ impl Row {
             return Err(RowError::field("id", "expected a text or a number"));
         }
         let (runtime, info) = self.runtime(context)?;
-        let policy = self.policy(context)?;
+        let policy = self.policy(context, info)?;
         let code = self.code(&info.languages)?;
         let files = self.files()?;
         let mut job = Job {
@@ -276,8 +278,9 @@ impl Row {
         }
     }
 
-    fn policy(&self, context: &JobContext) -> Result<Policy, RowError> {
-        let name = self.text("policy")?.unwrap_or_else(|| context.default_policy.clone());
+    fn policy(&self, context: &JobContext, runtime: &RuntimeInfoForRows) -> Result<Policy, RowError> {
+        let unnamed = || runtime.policy.clone().unwrap_or_else(|| context.default_policy.clone());
+        let name = self.text("policy")?.unwrap_or_else(unnamed);
         let mut policy = context.policies.get(&name)?;
         let Some(value) = self.columns.get("limits").filter(|value| !value.is_null()) else {
             return Ok(policy);
@@ -459,12 +462,14 @@ mod tests {
             code: CodeKind::Program,
             languages: vec!["python".into(), "py".into()],
             shown_by: None,
+            policy: None,
         };
         let svg = RuntimeInfoForRows {
             image: Digest::of(b"s"),
             code: CodeKind::Drawing,
             languages: vec!["svg".into()],
             shown_by: None,
+            policy: None,
         };
         JobContext {
             policies,
@@ -477,6 +482,19 @@ mod tests {
 
     fn job(text: &str) -> Result<Job, RowError> {
         Row { index: 3, columns: serde_json::from_str(text).unwrap() }.job(&context())
+    }
+
+    #[test]
+    fn a_runtimes_own_policy_is_for_its_rows_that_name_none() {
+        let mut context = context();
+        context.policies.add("film", "extends = \"default\"\n[limits]\nwall = 600").unwrap();
+        context.runtimes.get_mut("python").unwrap().policy = Some("film".to_owned());
+        let name = |row: &str| {
+            Row { index: 0, columns: serde_json::from_str(row).unwrap() }.job(&context).unwrap().policy.name
+        };
+        assert_eq!(name(r#"{"runtime": "python", "code": "1"}"#), "film");
+        assert_eq!(name(r#"{"runtime": "python", "code": "1", "policy": "default"}"#), "default");
+        assert_eq!(name(r#"{"runtime": "svg", "code": "<svg/>"}"#), "default");
     }
 
     #[test]

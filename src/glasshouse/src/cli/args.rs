@@ -71,9 +71,9 @@ pub enum Command {
 /// What decides how jobs run; shared by the commands that run any.
 #[derive(Clone, Debug, Args)]
 pub struct Setup {
-    /// The policy of rows that name none (see `glasshouse policy list`).
-    #[arg(long, value_name = "NAME", default_value = "default", env = "GLASSHOUSE_POLICY")]
-    pub policy: String,
+    /// The policy of rows that name none (see `glasshouse policy list`) [default: film for scenes, else default].
+    #[arg(long, value_name = "NAME", env = "GLASSHOUSE_POLICY")]
+    pub policy: Option<String>,
     /// A folder of policies (NAME.toml) that are added to the built-in ones or replace them.
     #[arg(long, value_name = "DIR", env = "GLASSHOUSE_POLICIES")]
     pub policies: Option<PathBuf>,

@@ -15,7 +15,10 @@ use super::args::Setup;
 use super::{Failure, place};
 use crate::glass::{BackendChoice, Glass, Jobs};
 use crate::policies;
-use crate::resources::{IMAGES, driver, has_scenes, leaves_pages};
+use crate::resources::{IMAGES, driver, has_scenes, leaves_pages, own_policy};
+
+/// The policy of rows for which nobody names one.
+const POLICY: &str = "default";
 
 /// What is known before anything is built or started.
 pub(super) struct Plan {
@@ -31,23 +34,23 @@ impl Plan {
     /// Reads policies and definitions; `runtime` is that of rows that name none.
     pub(super) fn new(setup: &Setup, runtime: Option<&str>, allow_looser_limits: bool) -> Result<Self, Failure> {
         let policies = policies::load(setup.policies.as_deref())?;
-        policies.get(&setup.policy).map_err(policies::PoliciesError::from)?;
+        let default_policy = setup.policy.clone().unwrap_or_else(|| POLICY.to_owned());
+        policies.get(&default_policy).map_err(policies::PoliciesError::from)?;
         let definitions = definitions()?;
         let cache = cache(setup)?;
         let for_rows = |definition| for_rows(definition, &cache);
         let mut runtimes = definitions.iter().map(for_rows).collect::<Result<BTreeMap<_, _>, _>>()?;
         let shown_by = runtimes.keys().map(|name| shown_by(name, &runtimes)).collect::<Result<Vec<_>, _>>()?;
+        if setup.policy.is_none() {
+            for (name, runtime) in &mut runtimes {
+                runtime.policy = own_policy(name).map_err(Failure::Host)?;
+            }
+        }
         for (runtime, shown_by) in runtimes.values_mut().zip(shown_by) {
             runtime.shown_by = shown_by;
         }
         let default_runtime = runtime.map(|name| known_runtime(name, &runtimes)).transpose()?;
-        let context = JobContext {
-            policies,
-            default_policy: setup.policy.clone(),
-            runtimes,
-            default_runtime,
-            allow_looser_limits,
-        };
+        let context = JobContext { policies, default_policy, runtimes, default_runtime, allow_looser_limits };
         let allow_missing = setup.allow_missing.iter().map(|name| layer(name)).collect::<Result<_, _>>()?;
         Ok(Self { context, definitions, allow_missing, backend: setup.backend.choice() })
     }
@@ -126,7 +129,10 @@ fn for_rows(definition: &Definition, cache: &Path) -> Result<(String, RuntimeInf
         Drive::Browser { .. } => CodeKind::Page,
         Drive::Drawer { .. } => CodeKind::Drawing,
     };
-    Ok((definition.runtime.name.clone(), RuntimeInfoForRows { image: whole, code, languages, shown_by: None }))
+    Ok((
+        definition.runtime.name.clone(),
+        RuntimeInfoForRows { image: whole, code, languages, shown_by: None, policy: None },
+    ))
 }
 
 /// What shows the pages that programs of a runtime leave.

@@ -67,7 +67,7 @@ fn context() -> JobContext {
     let mut policies = PolicySet::default();
     policies.add("default", "").unwrap();
     let (image, code, languages) = (Digest::of(b"image"), CodeKind::Program, vec!["python".into()]);
-    let python = RuntimeInfoForRows { image, code, languages, shown_by: None };
+    let python = RuntimeInfoForRows { image, code, languages, shown_by: None, policy: None };
     JobContext {
         policies,
         default_policy: "default".into(),

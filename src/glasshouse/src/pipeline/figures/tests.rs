@@ -82,7 +82,7 @@ fn job() -> Job {
     let columns = serde_json::from_value(json!({"code": "1", "runtime": "python"})).unwrap();
     let languages = Vec::new();
     let (image, code) = (glasshouse_model::Digest::of(b"image"), glasshouse_model::CodeKind::Program);
-    let python = glasshouse_model::RuntimeInfoForRows { image, code, languages, shown_by: None };
+    let python = glasshouse_model::RuntimeInfoForRows { image, code, languages, shown_by: None, policy: None };
     let context = glasshouse_model::JobContext {
         policies,
         default_policy: "default".to_owned(),
