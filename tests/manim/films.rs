@@ -115,7 +115,7 @@ pub(crate) fn compare_with_ffmpeg(done: &Done, id: &str) -> Result<usize, String
         }
         let shown = time_of(&done.bytes(id, film), artifact["facts"]["frame"].as_u64().unwrap());
         let at = artifact["facts"]["at"].as_f64().unwrap();
-        if (shown - at).abs() > 1e-6 {
+        if (shown - at).abs() > 1e-9 {
             return Err(format!("{id}: {name}: at {at}, ffmpeg's time is {shown}"));
         }
         compared += 1;
@@ -134,12 +134,13 @@ fn ffmpeg(film: &[u8], frame: u64) -> Vec<u8> {
 /// The time of one frame by ffmpeg, in seconds from the film's first.
 fn time_of(film: &[u8], frame: u64) -> f64 {
     let log = run_ffmpeg(film, &["-vf", "showinfo", "-fps_mode", "passthrough", "-f", "null", "-"]).1;
-    let times: Vec<f64> = log
-        .lines()
-        .filter_map(|line| line.split_once("pts_time:"))
-        .filter_map(|(_, rest)| rest.split_whitespace().next()?.parse().ok())
-        .collect();
-    times[frame as usize] - times[0]
+    let number = |text: &str| text.trim_start().split([' ', ',']).next().unwrap().parse::<f64>().unwrap();
+    // pts_time has six digits only; these two are exact.
+    let (over, under) = log.split_once("config in time_base: ").unwrap().1.split_once('/').unwrap();
+    let (over, under) = (number(over), number(under));
+    let shown = log.lines().filter(|line| line.contains("pts_time:"));
+    let stamps: Vec<f64> = shown.map(|line| number(line.split_once("pts:").unwrap().1)).collect();
+    (stamps[frame as usize] - stamps[0]) * over / under
 }
 
 /// What it wrote on stdout and stderr.
