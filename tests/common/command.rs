@@ -66,6 +66,11 @@ pub(crate) fn run_with(rows: &str, arguments: &[&str]) -> Done {
 }
 
 impl Done {
+    /// The run's folder.
+    pub(crate) fn out(&self) -> std::path::PathBuf {
+        self.folder.path().join("out")
+    }
+
     /// The record of the row `id`.
     pub(crate) fn record(&self, id: &str) -> &Value {
         &self.records[id]

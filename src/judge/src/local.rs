@@ -66,6 +66,14 @@ impl Local {
         Ok(Self { model, chat, grammars, preparation, rubric, manner, identity, forms: Mutex::default() })
     }
 
+    /// Opens the model in `folder` to run on the processor, in single precision.
+    ///
+    /// # Errors
+    /// As [`Local::open`].
+    pub fn on_processor(folder: &Path, rubric: Rubric, manner: Manner) -> Result<Self, ModelError> {
+        Self::open(folder, &Device::Cpu, DType::F32, rubric, manner)
+    }
+
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model

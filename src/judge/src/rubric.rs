@@ -196,6 +196,11 @@ impl Rubric {
         self.digest
     }
 
+    /// The pictures that it asks about.
+    pub fn pictures(&self) -> Pictures {
+        self.text.pictures
+    }
+
     /// How scores become one number.
     pub fn total(&self) -> Total {
         self.text.total

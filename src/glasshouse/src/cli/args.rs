@@ -6,6 +6,7 @@ use clap::builder::FalseyValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glasshouse_dataset::Shard;
 
+use super::judge::JudgeArgs;
 use super::render::RenderArgs;
 use super::score::{DECODE_HELPER, ScoreArgs};
 use crate::glass::{BackendChoice, Docker};
@@ -51,6 +52,8 @@ pub enum Command {
     Policy(PolicyArgs),
     /// Compares pages or captures with a reference.
     Score(ScoreArgs),
+    /// Adds rewards to a run: a model rates what its samples show.
+    Judge(JudgeArgs),
     /// The confined helper that decodes pictures; started by the other commands.
     #[command(hide = true)]
     CheckHelper,

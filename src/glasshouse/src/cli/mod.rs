@@ -9,6 +9,7 @@ mod exec;
 mod failure;
 mod files;
 mod images;
+mod judge;
 mod place;
 mod policy;
 mod render;
@@ -42,6 +43,7 @@ pub fn main() -> ExitCode {
         Command::Images(args) => images::images(&args),
         Command::Policy(args) => policy::policy(&args),
         Command::Score(args) => score::score(&args),
+        Command::Judge(args) => judge::judge(&args),
         Command::CheckHelper => return glasshouse_capture::helper::main(),
         Command::DrawingHelper { fonts } => return glasshouse_svg::serve(&fonts),
         Command::ThumbnailHelper => return crate::report::thumbnail_helper(),

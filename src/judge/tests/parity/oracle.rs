@@ -44,13 +44,14 @@ pub(crate) fn references() -> Option<&'static Path> {
 }
 
 fn make() -> Result<PathBuf, String> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/parity");
+    // The command's tests read this file too.
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../judge/tests/parity");
     if env::consts::ARCH != "x86_64" {
         return Err("its packages are pinned for x86-64".to_owned());
     }
     let interpreter = python::interpreter()?;
     let packages = packages(&interpreter, &here)?;
-    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("judge-references");
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(concat!(env!("CARGO_PKG_NAME"), "-references"));
     let _ = fs::remove_dir_all(&out);
     fs::create_dir_all(&out).map_err(|error| error.to_string())?;
     let said = Command::new(interpreter)

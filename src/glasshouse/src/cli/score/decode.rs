@@ -24,7 +24,7 @@ const SECONDS: u64 = 60;
 
 /// Why a file gave no picture.
 #[derive(Debug, Error)]
-pub(super) enum DecodeError {
+pub(crate) enum DecodeError {
     /// It cannot be read.
     #[error("{}: {error}", path.display())]
     Read { path: PathBuf, error: io::Error },
@@ -38,7 +38,7 @@ pub(super) enum DecodeError {
 
 /// Decodes one picture after the other in a helper, which is started when it is first needed.
 #[derive(Default)]
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     helper: Option<Helper>,
 }
 
@@ -50,7 +50,7 @@ struct Helper {
 
 impl Decoder {
     /// The picture in the file `path`, without its alpha channel.
-    pub(super) fn file(&mut self, path: &Path) -> Result<Picture, DecodeError> {
+    pub(crate) fn file(&mut self, path: &Path) -> Result<Picture, DecodeError> {
         let read = |error| DecodeError::Read { path: path.to_owned(), error };
         let no_picture = || DecodeError::NoPicture(path.to_owned());
         if fs::metadata(path).map_err(read)?.len() > MOST_BYTES {

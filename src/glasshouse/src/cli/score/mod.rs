@@ -20,6 +20,8 @@ use glasshouse_score::html::Dialect;
 use super::Failure;
 use super::args::Setup;
 
+#[cfg(feature = "judge")]
+pub(super) use decode::Decoder;
 pub(super) use decode::{SUBCOMMAND as DECODE_HELPER, serve as decode_helper};
 
 /// `glasshouse score`.
