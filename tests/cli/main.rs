@@ -53,7 +53,10 @@ fn rows() -> (Vec<Vec<u8>>, Vec<Words>) {
         (b"[1]".to_vec(), ["rows.jsonl:5: row 4", "a list, not an object", "one JSON object per line"]),
         (with("code", Value::Null), ["rows.jsonl:6: row 5 (bad-code)", "\"code\" is missing", "\"completion\""]),
         (with("code", json!(5)), ["rows.jsonl:7: row 6", "\"code\": expected a text", "correct the row"]),
-        (with("runtime", json!("cobol")), ["rows.jsonl:8: row 7", "\"cobol\" is not known", "there are: manim, python, r, svg, web"]),
+        (
+            with("runtime", json!("cobol")),
+            ["rows.jsonl:8: row 7", "\"cobol\" is not known", "there are: manim, python, r, svg, web"],
+        ),
         (with("policy", json!("lax")), ["rows.jsonl:9: row 8", "no policy \"lax\"", "there are: default"]),
         (with("limits", json!({"wall": "0 s"})), ["rows.jsonl:10: row 9", "limits.wall", "out of range; allowed are"]),
         (with("limits", json!({"memory": "512 GiB"})), ["rows.jsonl:11: row 10", "looser", "--allow-looser-limits"]),

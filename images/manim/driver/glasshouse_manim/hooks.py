@@ -90,10 +90,15 @@ def _quietly(note, *args, **kwargs):
 
 def _note_play(scene):
     plays = notes.plays.setdefault(id(scene), [])
-    start = float(scene.renderer.time)
+    start = _seconds(scene.renderer.time)
     _end_last(plays, start)
     if len(plays) < _MOST_PLAYS:
         plays.append({"start": start, "end": start, "animations": [_told(one, start) for one in scene.animations or []]})
+
+
+def _seconds(time):
+    """Whole microseconds: Manim adds up the durations of frames, and 15 times a fifteenth is not quite 1."""
+    return round(float(time), 6)
 
 
 def _end_last(plays, time):
@@ -105,7 +110,7 @@ def _told(animation, start):
     """One animation and those it is made of: class, times in seconds from the film's start, targets."""
     notes.parts += 1
     run_time = float(animation.run_time)
-    told = {"class": type(animation).__name__, "start": start, "end": start + run_time}
+    told = {"class": type(animation).__name__, "start": _seconds(start), "end": _seconds(start + run_time)}
     targets = [_described(animation.mobject)] if getattr(animation, "mobject", None) is not None else []
     if getattr(animation, "target_mobject", None) is not None:
         told["to"] = _described(animation.target_mobject)
@@ -132,7 +137,7 @@ def _described(mobject):
 def _note_scene(manager):
     scene = manager.scene
     plays = notes.plays.pop(id(scene), [])
-    _end_last(plays, float(scene.renderer.time))
+    _end_last(plays, _seconds(scene.renderer.time))
     written = getattr(manager.file_writer, "final_file_path", None)
     notes.rendered.append({"scene": type(scene).__name__, "written": written and str(written), "plays": plays})
 
