@@ -21,7 +21,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
+#[path = "../common/command.rs"]
+mod command;
 mod family;
+mod given_up;
 mod rows;
 mod traces;
 

@@ -27,8 +27,9 @@ live <- function(place) {
             jail_confine(place$filter, if (refused == 0L) job$script else "/dev/null")
         },
         error = function(error) {
-            # Our failure, whatever it is, is told as such.
-            jail_send(place$socket, paste("failed", conditionMessage(error)))
+            # Our failure, whatever it is, is told as such, but nobody listens to a child that was given up. It must not come back
+            # to its zygote's loop even so: it would take requests from the zygote's socket.
+            try(jail_send(place$socket, paste("failed", conditionMessage(error))), silent = TRUE)
             jail_exit(127L)
         }
     )

@@ -43,7 +43,8 @@ tell <- function(said, calls, functions, environments) {
     } else {
         "simpleError"
     }
-    line <- if (job$testing) NULL else tryCatch(line_of_statement(jail_lines()), error = function(error) NULL)
+    # Test code has no lines of the script, and a script that never began has none.
+    line <- if (job$testing || jail_lines() == 0L) NULL else tryCatch(line_of_statement(jail_lines()), error = function(error) NULL)
     jail_write(file.path(OUT, "error.json.part"), charToRaw(json_object(
         type = json_text(kind),
         message = json_text(cut_text(message)),

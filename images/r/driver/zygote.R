@@ -26,30 +26,32 @@ serve <- function() {
     repeat {
         waiting <- c(zygote$socket, as.integer(names(zygote$children)))
         for (descriptor in waiting[jail_wait(waiting)]) {
-            if (descriptor != zygote$socket) reap(descriptor) else if (serve_one()) return(invisible())
+            place <- if (descriptor == zygote$socket) serve_one() else reap(descriptor)
+            # No handler of the zygote's is around what a child does.
+            if (!is.null(place)) return(invisible(live(place)))
         }
     }
 }
 
-# TRUE in a child that has a job.
+# In a child, the place that it is to live in; else NULL.
 serve_one <- function() {
     message <- jail_receive(zygote$socket)
     if (message$text == "") jail_exit(0L)
     request <- read_json(message$text)
     said <- geterrmessage()
     answer_to <- list(configure = do_configure, grow = do_grow, spawn = do_spawn)[[request$op]]
-    has_job <- tryCatch(
+    place <- tryCatch(
         answer_to(request, message$descriptors),
         error = function(error) {
             number <- if (is.null(request$number)) "null" else request$number
             answer(json_object(failed = json_text(conditionMessage(error)), number = number))
             # Programs can ask for the last error.
             .Internal(seterrmessage(said))
-            FALSE
+            NULL
         }
     )
-    if (!has_job) jail_close(message$descriptors)
-    has_job
+    if (is.null(place)) jail_close(message$descriptors)
+    place
 }
 
 answer <- function(text) jail_send(zygote$socket, text)
@@ -69,6 +71,7 @@ reap <- function(handle) {
     zygote$children <- zygote$children[names(zygote$children) != name]
     zygote$numbers <- zygote$numbers[names(zygote$numbers) != name]
     jail_close(handle)
+    NULL
 }
 
 do_configure <- function(request, descriptors) {
@@ -77,7 +80,7 @@ do_configure <- function(request, descriptors) {
     ahead(base_plots)
     rehearse()
     settle()
-    FALSE
+    NULL
 }
 
 do_grow <- function(request, descriptors) {
@@ -85,7 +88,7 @@ do_grow <- function(request, descriptors) {
     if (process != 0L) {
         # A zygote that the supervisor has ended is ours to reap, and nothing to report.
         watch(process, NA_character_)
-        return(FALSE)
+        return(NULL)
     }
     jail_close(c(as.integer(names(zygote$children)), zygote$home))
     zygote$children <- integer()
@@ -94,7 +97,7 @@ do_grow <- function(request, descriptors) {
     zygote$home <- jail_handle(0L)
     load(unlist(request$modules))
     settle()
-    FALSE
+    NULL
 }
 
 # Makes what is loaded cheap to share with children, and reports it.
@@ -111,12 +114,11 @@ do_spawn <- function(request, descriptors) {
     place <- function(name) if (is.null(extra[[name]])) -1L else extra[[name]]
     process <- jail_fork(descriptors[2], zygote$home, place("cgroup"))
     if (process == 0L) {
-        live(list(
+        return(list(
             socket = descriptors[1], mount = descriptors[3], ipc = descriptors[4], user = as.integer(request$user),
             tasks = descriptors[-seq_len(4 + length(extra))], ruleset = place("ruleset"), filter = zygote$filter
         ))
-        return(TRUE)
     }
     watch(process, request$number)
-    FALSE
+    NULL
 }

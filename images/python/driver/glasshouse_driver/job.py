@@ -39,8 +39,12 @@ def live(socket, cell, tasks, ruleset, seccomp, user):
         jail.send(socket, b"started %d" % time.monotonic_ns())
         jail.confine(seccomp)
     except BaseException as error:  # noqa: BLE001 - our failure, whatever it is, is told as such
-        jail.send(socket, f"failed {type(error).__name__}: {error}".encode())
-        os._exit(127)
+        try:
+            jail.send(socket, f"failed {type(error).__name__}: {error}".encode())
+        finally:
+            # Nobody listens to a child that was given up. It must not come back to its zygote's loop even so: it would
+            # take requests from the zygote's socket.
+            os._exit(127)
     glasshouse_capture.begin(OUT, header["capture"])
     RUN_AS(os.path.join(WORK, header["script"]), header, blobs, OUT).run(refused)
 

@@ -8,7 +8,7 @@ use glasshouse_jail::{
 };
 
 use crate::api::{Value, set_command_line, set_start_time};
-use crate::console::{r_install, r_lines};
+use crate::console::{claim, r_install, r_lines};
 
 /// Places for descriptors in one message.
 const PLACES: usize = 16;
@@ -197,7 +197,7 @@ extern "C" fn r_started(socket: Value) -> Value {
     integer(unsafe { gh_send(socket.first(), text.as_ptr(), text.len(), core::ptr::null(), 0) })
 }
 
-/// Gives R the arguments (texts) that `commandArgs()` tells, and a new beginning of its time. NULL.
+/// Makes the process a job's: gives R the arguments (texts) that `commandArgs()` tells, and a new beginning of its time. NULL.
 extern "C" fn r_begin(arguments: Value) -> Value {
     let mut pointers = [core::ptr::null(); MOST_ARGUMENTS];
     let count = arguments.length().min(MOST_ARGUMENTS);
@@ -206,6 +206,7 @@ extern "C" fn r_begin(arguments: Value) -> Value {
     }
     set_command_line(&pointers[..count]);
     set_start_time();
+    claim();
     Value::null()
 }
 

@@ -52,6 +52,11 @@ pub extern "C" fn r_install(serve: Value, test: Value, report: Value) -> Value {
     Value::null()
 }
 
+/// Says that this process is a job's.
+pub(crate) fn claim() {
+    JOB.store(own_pid(), Relaxed);
+}
+
 /// The number of lines that R has read of the job's script.
 pub extern "C" fn r_lines() -> Value {
     Value::integer(LINES.load(Relaxed))
@@ -60,7 +65,6 @@ pub extern "C" fn r_lines() -> Value {
 unsafe extern "C" fn read(prompt: *const c_char, buffer: *mut u8, length: c_int, remember: c_int) -> c_int {
     if !SERVED.swap(true, Relaxed) {
         Value::kept(SERVE.load(Relaxed)).evaluate();
-        JOB.store(own_pid(), Relaxed);
         // What the driver's own line left.
         [c".Last.value", c"last.warning", c".Traceback"].iter().for_each(|name| api::unbind(name));
     }

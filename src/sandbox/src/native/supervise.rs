@@ -122,10 +122,20 @@ impl Watch<'_> {
 
     /// A child that is gone before it started was perhaps never born; its zygote then says why.
     fn await_start(&self) -> io::Result<Instant> {
-        self.child.started(Instant::now() + START_PATIENCE).map_err(|error| match self.zygote.answer(Instant::now()) {
-            Ok(Answer::Failed { failed, .. }) => io::Error::other(failed),
-            _ => error,
-        })
+        self.child.started(Instant::now() + START_PATIENCE).map_err(|error| self.reason_unborn().unwrap_or(error))
+    }
+
+    /// What its zygote has said by now of why the child was not forked.
+    fn reason_unborn(&self) -> Option<io::Error> {
+        loop {
+            match self.zygote.answer(Instant::now()).ok()? {
+                Answer::Failed { failed, number } if number == Some(self.child.number) => {
+                    return Some(io::Error::other(failed));
+                }
+                // Of a child that waited for a job in vain.
+                _ => {}
+            }
+        }
     }
 
     /// Waits for output, the end or the next look; the end's status, processor time and peak.
