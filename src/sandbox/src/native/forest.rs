@@ -66,23 +66,20 @@ impl<Z> Forest<Z> {
 
     /// What to do for a job that imports `imports`.
     pub(crate) fn choose(&mut self, imports: &[String]) -> Choice {
-        let wanted = self.wanted(imports);
-        let best = self.best(&wanted, &self.implied(&wanted));
-        let missing: Vec<String> = wanted
-            .iter()
-            .filter(|name| !self.nodes[best].loaded.contains(**name))
-            .map(|name| (*name).clone())
-            .collect();
+        let (nearest, missing) = self.nearest(imports);
         if missing.is_empty() || self.appearances(&missing) < self.worth {
-            return Choice::Fork(best);
+            return Choice::Fork(nearest);
         }
-        Choice::Grow(best, missing)
+        Choice::Grow(nearest, missing)
     }
 
-    /// Where the zygote is from which such a job would be forked now, without counting it as one.
-    pub(crate) fn nearest(&self, imports: &[String]) -> usize {
+    /// Where the zygote is from which such a job would be forked now, and what of the job's imports it has not loaded and
+    /// one that grew from it could. Counts it as no job.
+    pub(crate) fn nearest(&self, imports: &[String]) -> (usize, Vec<String>) {
         let wanted = self.wanted(imports);
-        self.best(&wanted, &self.implied(&wanted))
+        let best = self.best(&wanted, &self.implied(&wanted));
+        let loaded = &self.nodes[best].loaded;
+        (best, wanted.into_iter().filter(|name| !loaded.contains(*name)).cloned().collect())
     }
 
     /// What zygotes may load of these imports.

@@ -143,7 +143,7 @@ impl Sandbox {
 
     /// Lets a child get ready for a job with these imports and the usual limits.
     pub(super) fn prepare(&mut self, shared: &Arc<Shared>, imports: &[String]) -> io::Result<()> {
-        let zygote = self.forest.nearest(imports);
+        let (zygote, _) = self.forest.nearest(imports);
         self.spare = Some(self.spawn(shared, zygote, &shared.config.limits)?);
         self.cells.refill(&self.init)
     }
@@ -190,10 +190,8 @@ fn await_interpreter(init: &Channel, shared: &Shared) -> io::Result<Parts> {
     let (base, loaded) = Zygote::configure(Channel::from(socket), &filter)?;
     let mut forest = Forest::new(base, loaded, &shared.config.warm, shared.config.worth_a_zygote);
     for modules in &shared.config.trunk {
-        // Until it has come often enough to get its zygote.
-        let mut choices = (0..shared.config.worth_a_zygote).map(|_| forest.choose(modules));
-        let grow = choices.find(|choice| matches!(choice, Choice::Grow(..)));
-        if let Some(Choice::Grow(parent, missing)) = grow {
+        let (parent, missing) = forest.nearest(modules);
+        if !missing.is_empty() {
             let (zygote, loaded) = forest.handle(parent).grow(&missing)?;
             drop(forest.add(parent, &missing, loaded, zygote));
         }
