@@ -46,9 +46,13 @@ fn backend(profile: &str) -> Backend {
     let text = fs::read_to_string(workspace().join("policies/container/seccomp.toml")).unwrap();
     let default = default_profile();
     let usual = seccomp::for_engine("container", &text, |_| Some(default.as_str())).unwrap();
+    let engine = Engine::at(engine.socket.clone()).unwrap();
+    let image = ContainerImage::of(&image());
+    let image_id = image.ensure(&engine, &mut |line| eprintln!("{line}")).unwrap().id;
     Backend::Docker(Box::new(Containers {
-        engine: Engine::at(engine.socket.clone()).unwrap(),
-        image: ContainerImage::of(&image()),
+        engine,
+        image,
+        image_id,
         runtime: None,
         profile: if profile == default { usual } else { "unconfined".to_owned() },
         cache: cache(),

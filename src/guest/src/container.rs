@@ -20,6 +20,7 @@ const FILES: [(&str, &str); 3] =
 
 /// Connects to the supervisor's sequenced-packet socket, which becomes the standard input.
 pub(crate) fn connect(path: &str) -> Step<()> {
+    // SAFETY: numbers and bytes, for all of which zero is a value.
     let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
     address.sun_family = libc::AF_UNIX as libc::sa_family_t;
     if path.len() >= address.sun_path.len() {

@@ -72,6 +72,7 @@ impl BackendChoice {
         let containers = Containers {
             engine,
             image: copy,
+            image_id: stored.id.clone(),
             runtime: docker.runtime.clone(),
             profile: profile()?,
             cache: cache.canonicalize().unwrap_or_else(|_| cache.to_owned()),

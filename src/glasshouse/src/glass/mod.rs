@@ -131,7 +131,7 @@ impl Glass {
         };
         let image = ensure(definition, &self.cache, &mut |line| (self.say)(line))?;
         if !matches!(image.spec.drive, Drive::Interpreter { .. }) && self.backend.is_docker() {
-            (self.say)(&format!("{name} rows run natively: containers are for the runtimes of programs (python, r)"));
+            (self.say)(&format!("{name} rows run natively: containers are for runtimes of programs"));
         }
         let mut info =
             RuntimeInfo { name: image.name.clone(), image: image.digest.hex(), versions: image.versions.clone() };

@@ -44,8 +44,10 @@ const OWN_PROCESSES: u64 = 256;
 pub struct Containers {
     /// What makes them.
     pub engine: Engine,
-    /// What is in them.
+    /// What is in them, to be made again where the engine has lost it.
     pub image: ContainerImage,
+    /// The engine's address of it.
+    pub image_id: String,
     /// The OCI runtime; `None`: the engine's default.
     pub runtime: Option<String>,
     /// The system call profile of the whole container, in the engine's own format.
@@ -55,7 +57,7 @@ pub struct Containers {
 }
 
 impl Containers {
-    /// Removes what dead processes left, and makes sure of the image.
+    /// Removes what dead processes left.
     pub(crate) fn launcher(&self) -> Result<Box<dyn Launcher>, DockerError> {
         static POOLS: AtomicU64 = AtomicU64::new(0);
         let owner = Owner::own()?;
@@ -63,7 +65,6 @@ impl Containers {
         sweep(&self.cache);
         let info = self.engine.info()?;
         let runtime = self.runtime.clone().or(info.default_runtime).unwrap_or_else(|| "default".to_owned());
-        let stored = self.image.ensure(&self.engine, &mut |line| eprintln!("{line}"))?;
         let launcher = ContainerLauncher {
             containers: self.clone(),
             runtime,
@@ -71,7 +72,7 @@ impl Containers {
             pool: format!("{}-{}", owner.name, POOLS.fetch_add(1, Ordering::Relaxed)),
             guest: lay_out_guest(&self.cache)?,
             processors: info.ncpu.unwrap_or(0),
-            image: Mutex::new(stored.id),
+            image: Mutex::new(self.image_id.clone()),
             absence: Absence::default(),
         };
         Ok(Box::new(launcher))
