@@ -135,6 +135,17 @@ pub enum ProfileError {
 
 /// Compiles the profile `name` from its text; `find` gives the text of the profile that it extends.
 pub fn compile<'a>(name: &str, text: &str, find: impl Fn(&str) -> Option<&'a str>) -> Result<Program, ProfileError> {
+    Ok(assemble::assemble(&merged(name, text, find, rules)?))
+}
+
+/// What `read` makes of a profile and of the one that it extends: what a profile says of a call stands in place of all that
+/// the one below says of it.
+fn merged<'a, K: Ord, V>(
+    name: &str,
+    text: &str,
+    find: impl Fn(&str) -> Option<&'a str>,
+    read: impl Fn(&str, &ProfileFile) -> Result<BTreeMap<K, V>, ProfileError>,
+) -> Result<BTreeMap<K, V>, ProfileError> {
     let file = parse(name, text)?;
     let mut all = BTreeMap::new();
     if let Some(base) = &file.extends {
@@ -143,11 +154,10 @@ pub fn compile<'a>(name: &str, text: &str, find: impl Fn(&str) -> Option<&'a str
         if below.extends.is_some() {
             return Err(absent());
         }
-        all = rules(base, &below)?;
+        all = read(base, &below)?;
     }
-    // What a profile says of a call stands in place of all that the one below says of it.
-    all.extend(rules(name, &file)?);
-    Ok(assemble::assemble(&all))
+    all.extend(read(name, &file)?);
+    Ok(all)
 }
 
 fn parse(name: &str, text: &str) -> Result<ProfileFile, ProfileError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{ProfileError, ProfileFile, names, parse};
+use super::{ProfileError, ProfileFile, merged, names};
 
 /// Permission denied: what calls get that a profile does not name.
 const EPERM: u16 = 1;
@@ -16,17 +16,7 @@ const EPERM: u16 = 1;
 /// # Errors
 /// As [`super::compile`].
 pub fn for_engine<'a>(name: &str, text: &str, find: impl Fn(&str) -> Option<&'a str>) -> Result<String, ProfileError> {
-    let file = parse(name, text)?;
-    let mut all = BTreeMap::new();
-    if let Some(base) = &file.extends {
-        let absent = || ProfileError::Base { name: name.to_owned(), base: base.clone() };
-        let below = parse(base, find(base).ok_or_else(absent)?)?;
-        if below.extends.is_some() {
-            return Err(absent());
-        }
-        all = answers(base, &below)?;
-    }
-    all.extend(answers(name, &file)?);
+    let all = merged(name, text, find, answers)?;
     let mut calls: BTreeMap<Option<u16>, Vec<&str>> = BTreeMap::new();
     for (call, answer) in &all {
         calls.entry(*answer).or_default().push(call);
