@@ -13,7 +13,7 @@ use glasshouse_images::Image;
 
 pub(crate) type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// A shell in an image's root, without isolation, that runs something in a folder when it is told the folder's name.
+/// A shell in an image's root, without isolation, that runs commands in folders.
 pub(crate) struct Shell {
     child: Child,
     requests: ChildStdin,
@@ -21,10 +21,10 @@ pub(crate) struct Shell {
 }
 
 impl Shell {
-    /// Starts `script`, a shell script that is given the root and `scratch`, where it finds the folders.
-    pub(crate) fn start(image: &Image, script: &str, scratch: &Path) -> Outcome<Self> {
-        let path = scratch.join("control.sh");
-        fs::write(&path, script)?;
+    /// Starts one that finds the folders in `scratch`.
+    pub(crate) fn start(image: &Image, scratch: &Path) -> Outcome<Self> {
+        let path = scratch.join("shell.sh");
+        fs::write(&path, include_str!("control/shell.sh"))?;
         let mut child = Command::new("unshare")
             .args(["--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "sh"])
             .args([&path, &image.root])
@@ -40,10 +40,10 @@ impl Shell {
         Ok(Self { child, requests, answers })
     }
 
-    /// Has `words` done, the first of which is the folder's name; seconds until it says that it has done so.
-    pub(crate) fn ask(&mut self, words: &str) -> Outcome<f64> {
+    /// Runs `command`, words without blanks or quotes, in the folder `name`; seconds until it has ended.
+    pub(crate) fn run(&mut self, name: &str, command: &str) -> Outcome<f64> {
         let begun = Instant::now();
-        writeln!(self.requests, "{words}")?;
+        writeln!(self.requests, "{name} {command}")?;
         let mut status = String::new();
         self.answers.read_line(&mut status)?;
         Ok(begun.elapsed().as_secs_f64())

@@ -48,7 +48,7 @@ fn main() -> Outcome<()> {
     let whole = Whole::new(Path::new(env!("CARGO_BIN_EXE_glasshouse")))?;
     let (image, scratch) = (image_of("manim")?, tempfile::tempdir()?);
     let ours = (0..lanes).map(|_| whole.executor().ok_or("no executor")).collect::<Result<Vec<_>, _>>()?;
-    let start = |_| Shell::start(&image, include_str!("control/manim.sh"), scratch.path());
+    let start = |_| Shell::start(&image, scratch.path());
     let plain = (0..lanes).map(start).collect::<Outcome<Vec<_>>>()?;
     Bench { whole: &whole, ours, plain, scratch: scratch.path(), quality }.compare(scenes(count)?, rounds)
 }
@@ -152,7 +152,7 @@ impl Bench<'_> {
             let path = scratch.join(&folder);
             fs::create_dir(&path)?;
             fs::write(path.join("main.py"), &scene.code)?;
-            let seconds = lane.ask(&format!("{folder} {letter} {}", scene.name))?;
+            let seconds = lane.run(&folder, &format!("manim render --quality {letter} main.py {}", scene.name))?;
             let file = written(&path, &scene.name)?;
             fs::remove_dir_all(&path)?;
             Ok(Said { seconds, file, length: 0.0 })

@@ -67,7 +67,7 @@ struct Plain(Shell);
 
 impl Plain {
     fn start(scratch: &Path) -> Outcome<Self> {
-        Ok(Self(Shell::start(&image_of("r")?, include_str!("control/rscript.sh"), scratch)?))
+        Ok(Self(Shell::start(&image_of("r")?, scratch)?))
     }
 
     /// Runs the script in a folder; its document.
@@ -75,7 +75,7 @@ impl Plain {
         let folder = scratch.join(name);
         fs::create_dir(&folder)?;
         fs::write(folder.join("main.R"), code)?;
-        let seconds = self.0.ask(name)?;
+        let seconds = self.0.run(name, "Rscript main.R")?;
         let document = fs::read(folder.join("Rplots.pdf")).unwrap_or_default();
         fs::remove_dir_all(&folder)?;
         Ok((seconds, document))

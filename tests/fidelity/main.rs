@@ -9,6 +9,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../common/root.rs"]
+#[allow(dead_code, reason = "here one interpreter runs all programs")]
+mod root;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
@@ -120,18 +124,11 @@ fn run_plain(rows: &Path, target: &Path) {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fidelity");
     fs::copy(source.join("plain.py"), target.join("plain.py")).unwrap();
     let image = glasshouse::bench::image().unwrap();
-    let lanes = std::thread::available_parallelism().map_or(1, usize::from);
-    let status = Command::new("unshare")
-        .args(["--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "sh"])
-        .arg(source.join("enter.sh"))
-        .args([image.root.as_path(), target])
-        .args(["/work/plain.py", "/work/rows.jsonl", "/work", &lanes.to_string()])
-        .env_clear()
-        .envs(&image.spec.env)
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
-        .status()
-        .unwrap();
-    assert!(status.success(), "the plain interpreters could not be run: {status}");
+    let lanes = std::thread::available_parallelism().map_or(1, usize::from).to_string();
+    let words = ["python3.11", "/work/plain.py", "/work/rows.jsonl", "/work", &lanes];
+    let done = root::enter(&image, target, &words);
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "the plain interpreters could not be run: {}; {said}", done.status);
 }
 
 fn compare(record: &Record, out: &Path, folder: &Path) -> Finding {

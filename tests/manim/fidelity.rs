@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
 use crate::command::{Done, fixtures, lines, run};
-use crate::plain::{Plain, decoded, manim};
+use crate::plain::{decoded, manim};
+use crate::root::{self, Plain};
 
 pub(crate) const ALL: &str = "GLASSHOUSE_MANIM_ROWS";
 const QUALITY: &str = "GLASSHOUSE_MANIM_QUALITY";
@@ -31,7 +31,7 @@ fn words_films_and_pictures_are_those_of_the_command() {
     let quality = env::var(QUALITY).unwrap_or_else(|_| "low".to_owned());
     let rows = rows(&quality);
     let done = run(&lines(&rows));
-    let plain = all_plain(&rows, &quality[..1]);
+    let plain = root::of_each(&rows, |row| plain_of(row, &quality[..1]));
     let (mut differing, mut aside, mut seen) = (Vec::new(), Vec::new(), BTreeMap::new());
     for (row, plain) in rows.iter().zip(&plain) {
         let id = row["id"].as_str().unwrap();
@@ -87,26 +87,6 @@ fn plain_of(row: &Value, quality: &str) -> Plain {
     // A fixture without a scene has one only.
     let scene = row["scene"].as_str().or_else(|| code.split("class ").nth(1)?.split('(').next()).unwrap();
     manim(code, scene, quality)
-}
-
-/// Each program, as many at a time as there are cores.
-fn all_plain(rows: &[Value], quality: &str) -> Vec<Plain> {
-    let lanes = std::thread::available_parallelism().map_or(1, usize::from);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut found = Vec::new();
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(row) = rows.get(place) else { return found };
-            found.push((place, plain_of(row, quality)));
-        }
-    };
-    let mut all: Vec<(usize, Plain)> = std::thread::scope(|scope| {
-        let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(work)).collect();
-        lanes.into_iter().flat_map(|lane| lane.join().unwrap()).collect()
-    });
-    all.sort_by_key(|(place, _)| *place);
-    all.into_iter().map(|(_, plain)| plain).collect()
 }
 
 fn same(one: &Plain, other: &Plain) -> bool {

@@ -8,6 +8,8 @@ mod fidelity;
 mod films;
 mod isolation;
 mod plain;
+#[path = "../common/root.rs"]
+mod root;
 
 use command::{Done, fixtures, run};
 use serde_json::Value;

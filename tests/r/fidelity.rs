@@ -9,12 +9,12 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
 use crate::command::{Done, lines, run};
-use crate::plain::{Plain, rscript};
+use crate::plain::rscript;
+use crate::root::{self, Plain};
 
 const ALL: &str = "GLASSHOUSE_R_ROWS";
 /// Rows of the shared data that `cargo test` looks at.
@@ -26,7 +26,11 @@ const FIXTURES: [&str; 7] = ["devices", "ggsave", "tidyverse", "lattice", "warni
 fn output_files_and_pictures_are_those_of_rscript() {
     let rows = rows();
     let done = run(&lines(&rows));
-    let plain = all_plain(&rows);
+    // Each twice: two runs of one program may differ.
+    let plain = root::of_each(&rows, |row| {
+        let code = row["code"].as_str().unwrap();
+        [masked(rscript(code)), masked(rscript(code))]
+    });
     let (mut differing, mut aside, mut pictures) = (Vec::new(), Vec::new(), 0);
     for (row, [first, second]) in rows.iter().zip(&plain) {
         let id = row["id"].as_str().unwrap();
@@ -65,27 +69,6 @@ fn rows() -> Vec<Value> {
         println!("{} is not there: only fixtures are compared", shared.display());
     }
     rows
-}
-
-/// Each program twice, as many at a time as there are cores.
-fn all_plain(rows: &[Value]) -> Vec<[Plain; 2]> {
-    let lanes = std::thread::available_parallelism().map_or(1, usize::from);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut found = Vec::new();
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(row) = rows.get(place) else { return found };
-            let code = row["code"].as_str().unwrap();
-            found.push((place, [masked(rscript(code)), masked(rscript(code))]));
-        }
-    };
-    let mut all: Vec<(usize, [Plain; 2])> = std::thread::scope(|scope| {
-        let lanes: Vec<_> = (0..lanes).map(|_| scope.spawn(work)).collect();
-        lanes.into_iter().flat_map(|lane| lane.join().unwrap()).collect()
-    });
-    all.sort_by_key(|(place, _)| *place);
-    all.into_iter().map(|(_, pair)| pair).collect()
 }
 
 fn masked(plain: Plain) -> Plain {

@@ -6,6 +6,8 @@
 mod command;
 mod fidelity;
 mod plain;
+#[path = "../common/root.rs"]
+mod root;
 mod sight;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Plain `Rscript main.R` in the r image's root, without isolation: rscript.sh ROOT FOLDER.
-# Each line of standard input names a folder in FOLDER, whose main.R is run there; the exit status is written when it has ended.
+# A plain tool in an image's root, without isolation: shell.sh ROOT FOLDER.
+# Each line of standard input names a folder in FOLDER and then a command, which is run there; the exit status is written when it has ended.
 set -eu
 root=$1 folder=$2
 mount --bind "$folder" "$root/work"
@@ -9,9 +9,9 @@ cp -r "$root/etc/skel/." "$root/home/sample/"
 mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
 exec chroot "$root" /usr/bin/sh -c '
-while read -r name; do
+while read -r name command; do
     cd "/work/$name"
     status=0
-    Rscript main.R >stdout 2>stderr </dev/null || status=$?
+    $command >stdout 2>stderr </dev/null || status=$?
     echo "$status"
 done'
