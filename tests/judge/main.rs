@@ -18,22 +18,6 @@ use std::time::Duration;
 use command::{Done, lines, run_with};
 use serde_json::{Value, json};
 
-/// A rubric of few words: the tiny models' tokenizer makes many tokens of one that comes along.
-const RUBRIC: &str = r#"
-id = "short"
-shows = "a picture"
-pictures = "one"
-total = "mean"
-threshold = 3.0
-[[dimension]]
-key = "good"
-asks = "Is it good?"
-anchors = ["no", "little", "half", "much", "yes"]
-[[dimension]]
-key = "clear"
-asks = "Is it clear?"
-anchors = ["no", "little", "half", "much", "yes"]
-"#;
 /// Charts that are all different, but for the last, which is the first again; and rows that show nothing to judge.
 const CHARTS: usize = 14;
 
@@ -95,7 +79,7 @@ fn a_run_is_judged_both_ways_and_a_killed_judge_goes_on() {
     let done = run_with(&rows(), &["--workers", "2", "--runtime", "python"]);
     let out = &done.out();
     let rubric = tempfile::NamedTempFile::new().unwrap();
-    fs::write(rubric.path(), RUBRIC).unwrap();
+    fs::write(rubric.path(), oracle::RUBRIC).unwrap();
     let rubric = rubric.path().to_str().unwrap();
     for way in ["score-only", "reasoned"] {
         let said = ended(judge(out, &model, &["--way", way, "--rubric", rubric]), 0);

@@ -14,23 +14,8 @@ use glasshouse_judge::model::{Cache, Grid, Model, PAGE, Pixels, Prompt, Work};
 use glasshouse_judge::prompt::{Chat, Message, Part};
 use glasshouse_judge::rubric::{Layout, Piece, Rubric, Sample};
 
-use super::oracle::{VISION, references};
+use super::oracle::{RUBRIC, VISION, references};
 
-pub(super) const RUBRIC: &str = r#"
-id = "short"
-shows = "a picture"
-pictures = "one"
-total = "mean"
-threshold = 3.0
-[[dimension]]
-key = "good"
-asks = "Is it good?"
-anchors = ["no", "little", "half", "much", "yes"]
-[[dimension]]
-key = "clear"
-asks = "Is it clear?"
-anchors = ["no", "little", "half", "much", "yes"]
-"#;
 const LIMITS: Limits = Limits { tokens: 700, samples: 100, picture_bytes: 1 << 20 };
 const REASONING: usize = 5;
 const SAMPLES: u64 = 11;

@@ -17,6 +17,23 @@ use super::python;
 pub(crate) const VISION: [&str; 4] = ["nested-untied", "nested-tied", "flat-untied", "flat-tied"];
 pub(crate) const TEXT: [&str; 2] = ["text-untied", "text-flat-tied"];
 
+/// A rubric of few words: the tiny models' tokenizer makes many tokens of one that comes along.
+pub(crate) const RUBRIC: &str = r#"
+id = "short"
+shows = "a picture"
+pictures = "one"
+total = "mean"
+threshold = 3.0
+[[dimension]]
+key = "good"
+asks = "Is it good?"
+anchors = ["no", "little", "half", "much", "yes"]
+[[dimension]]
+key = "clear"
+asks = "Is it clear?"
+anchors = ["no", "little", "half", "much", "yes"]
+"#;
+
 /// A prompt and what transformers makes of it.
 pub(crate) struct Case {
     pub(crate) name: String,

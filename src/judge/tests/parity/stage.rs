@@ -15,8 +15,7 @@ use glasshouse_judge::store::Store;
 use glasshouse_model::Digest;
 use glasshouse_score::picture::Picture;
 
-use super::engine::RUBRIC;
-use super::oracle::{VISION, references};
+use super::oracle::{RUBRIC, VISION, references};
 
 const LIMITS: Limits = Limits { tokens: 512, samples: 4, picture_bytes: 1 << 20 };
 const ROWS: u64 = 12;

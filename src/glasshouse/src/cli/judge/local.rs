@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 
 use super::samples::{Columns, candidate};
 use super::{JudgeArgs, LayoutArg, WayArg};
-use crate::cli::Failure;
 use crate::cli::score::Decoder;
+use crate::cli::{Failure, INCOMPLETE};
 use crate::pipeline::{INTERRUPTED, Stop};
 use crate::text::{count, seconds};
 
@@ -32,8 +32,6 @@ const REWARDS: &str = "rewards.jsonl";
 const PICTURE_BYTES: usize = 512 << 20;
 /// Samples at one time, where the cache has room for more.
 const SAMPLES: usize = 256;
-/// The exit code of a run in which some samples could not be judged.
-const INCOMPLETE: u8 = 1;
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {

@@ -19,7 +19,7 @@ pub(super) struct Columns {
 pub(super) fn candidate(record: &Record, rubric: &Rubric, columns: &Columns) -> Result<Candidate, String> {
     match record.verdict() {
         Some(Verdict::Ok) => {}
-        Some(verdict) => return Err(format!("its verdict is {}", name(verdict))),
+        Some(verdict) => return Err(format!("its verdict is {verdict}")),
         None => return Err("it has a fault of ours and no verdict".to_owned()),
     }
     let text = |column: &str| record.columns.get(column).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -54,9 +54,4 @@ fn is_picture(artifact: &Artifact) -> bool {
     let shown = matches!(artifact.kind, ArtifactKind::Figure | ArtifactKind::Screenshot | ArtifactKind::Image);
     let read = matches!(artifact.media_type.as_str(), "image/png" | "image/jpeg" | "image/webp" | "image/gif");
     shown && read && artifact.problem.is_none()
-}
-
-/// A verdict as records have it.
-fn name(verdict: Verdict) -> String {
-    serde_json::to_value(verdict).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }
