@@ -8,20 +8,17 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+#[path = "../common/answer.rs"]
+mod answer;
 #[path = "../common/cache.rs"]
 mod cache;
 #[path = "../common/engine.rs"]
 mod engine;
 
+use answer::answer;
 use engine::TestEngine;
 
 const FIXTURES: [&str; 2] = [include_str!("../../fixtures/demo.jsonl"), include_str!("../../fixtures/r.jsonl")];
-
-/// What may differ between two runs of one job: what is measured, and who ran it.
-const OF_THE_RUN: [&str; 4] = ["usage", "phases", "backend", "runtime"];
-
-/// Rows that say how much of the stack was left, which the kernel's dice decide.
-const DICED: [&str; 1] = ["deep"];
 
 /// Rows beside the fixtures: what a container's engine puts into a container must not show.
 fn rows_of_containers() -> Vec<Value> {
@@ -111,23 +108,4 @@ fn run(rows: &Path, out: &Path, backend: &str, engine: &TestEngine) -> BTreeMap<
     let text = fs::read_to_string(out.join("records.jsonl")).unwrap();
     let records = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     records.map(|record| (record["id"].as_str().unwrap().to_owned(), record)).collect()
-}
-
-/// A record without what is the run's own. Pictures are compared by the hashes of their bytes; of documents, which
-/// have the time in them, the hash is the run's own, and of what was stopped or diced, the words.
-fn answer(record: &Value) -> Value {
-    let of = |name: &str| record[name].as_str().unwrap();
-    if of("verdict").ends_with("_limit_exceeded") || DICED.iter().any(|id| of("id").ends_with(&format!("-{id}"))) {
-        return json!([record["verdict"], record["cause"]["code"]]);
-    }
-    let mut answer = record.clone();
-    for field in OF_THE_RUN {
-        answer.as_object_mut().unwrap().remove(field);
-    }
-    for artifact in answer["artifacts"].as_array_mut().unwrap() {
-        if artifact["kind"] == "document" {
-            artifact.as_object_mut().unwrap().remove("hash");
-        }
-    }
-    answer
 }

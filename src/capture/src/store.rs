@@ -117,12 +117,44 @@ impl Store {
             return Ok((self.put(&bytes)?, bytes.len() as u64));
         }
         let (temporary, target) = self.temporary()?;
-        match copy_hashed(file, target, limit) {
+        let mut source = file;
+        let copied = source.seek(SeekFrom::Start(0)).and_then(|_| copy_hashed(source, target, limit));
+        match copied {
             Ok((digest, bytes)) => self.finish(&temporary, &self.path_of(digest), Ok(())).map(|()| (digest, bytes)),
             Err(error) => {
                 let error = StoreError::new("write", &temporary, error);
                 self.finish(&temporary, &self.root, Err(error)).map(|()| (Digest::of(&[]), 0))
             }
+        }
+    }
+
+    /// Stores exactly `bytes` bytes that `source` gives.
+    ///
+    /// # Errors
+    /// If it gives fewer, or the object cannot be written.
+    pub fn put_stream(&self, source: impl Read, bytes: u64) -> Result<Digest, StoreError> {
+        let (temporary, target) = self.temporary()?;
+        let copied = copy_hashed(source.take(bytes), target, bytes).and_then(|(digest, count)| {
+            if count == bytes { Ok(digest) } else { Err(io::Error::from(ErrorKind::UnexpectedEof)) }
+        });
+        match copied {
+            Ok(digest) => self.finish(&temporary, &self.path_of(digest), Ok(())).map(|()| digest),
+            Err(error) => {
+                let error = StoreError::new("receive", &temporary, error);
+                self.finish(&temporary, &self.root, Err(error)).map(|()| Digest::of(&[]))
+            }
+        }
+    }
+
+    /// Removes an object, if it is there.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn remove(&self, digest: Digest) -> Result<(), StoreError> {
+        let path = self.path_of(digest);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::new("remove", &path, error)),
+            _ => Ok(()),
         }
     }
 
@@ -155,8 +187,7 @@ fn rename_into(temporary: &Path, path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn copy_hashed(mut source: &File, mut target: File, limit: u64) -> io::Result<(Digest, u64)> {
-    source.seek(SeekFrom::Start(0))?;
+fn copy_hashed(mut source: impl Read, mut target: File, limit: u64) -> io::Result<(Digest, u64)> {
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 1 << 20];
     let mut total = 0_u64;
@@ -230,6 +261,20 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         assert!(store.open_object(digest).is_ok());
         assert_eq!(fs::read_dir(folder.path().join(".tmp")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_stream_is_stored_to_its_last_byte_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let digest = store.put_stream(&b"glass and more"[..], 5).unwrap();
+        assert_eq!(digest, Digest::of(b"glass"));
+        assert_eq!(fs::read(store.path_of(digest)).unwrap(), b"glass");
+        assert!(store.put_stream(&b"gla"[..], 5).is_err());
+        assert_eq!(fs::read_dir(folder.path().join(".tmp")).unwrap().count(), 0);
+        store.remove(digest).unwrap();
+        store.remove(digest).unwrap();
+        assert!(store.open_object(digest).is_err());
     }
 
     #[test]

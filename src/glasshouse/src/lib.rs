@@ -5,6 +5,7 @@
 
 pub mod bench;
 pub mod cli;
+pub mod daemon;
 pub mod glass;
 pub mod lacking;
 pub mod pipeline;

@@ -33,6 +33,14 @@ pub struct Limits {
     pub artifact_size: u64,
 }
 
+/// As they are written; what is out of range is refused.
+impl<'de> Deserialize<'de> for Limits {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let all = LimitChanges::deserialize(deserializer)?;
+        Self::default().with(&all).map_err(|(key, message)| serde::de::Error::custom(format!("{key}: {message}")))
+    }
+}
+
 fn as_seconds<S: serde::Serializer>(value: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(value.as_secs_f64())
 }
@@ -173,6 +181,16 @@ mod tests {
         assert_eq!(more.looser_than(&base), Some("disk"));
         let longer = Limits { wall: base.wall * 2, ..base.clone() };
         assert_eq!(longer.looser_than(&base), Some("wall"));
+    }
+
+    #[test]
+    fn limits_are_read_as_they_are_written() {
+        let limits =
+            Limits { wall: Duration::from_millis(1234), output_kept: 7, artifact_size: 4096, ..Limits::default() };
+        let written = serde_json::to_string(&limits).unwrap();
+        assert_eq!(serde_json::from_str::<Limits>(&written).unwrap(), limits);
+        let error = serde_json::from_str::<Limits>(r#"{"processes": 0}"#).unwrap_err().to_string();
+        assert!(error.contains("processes"), "{error}");
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Requirement {
 }
 
 /// A policy with all inheritance resolved and every value checked.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
     /// The name of its file, without `.toml`.
     pub name: String,
@@ -71,10 +71,10 @@ pub struct Policy {
     pub require: Vec<Requirement>,
     /// Whether each job gets a worker (with the docker backend: a container) that no other job has been in.
     // Left out of a job's identity where it is not asked for, as it was before there was such a key.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fresh: bool,
     /// How scenes are rendered of which their row does not say it.
-    #[serde(skip_serializing_if = "says_nothing")]
+    #[serde(default, skip_serializing_if = "says_nothing")]
     pub manim: ManimOptions,
     /// How much may be used.
     pub limits: Limits,

@@ -22,6 +22,7 @@ use crate::report::THUMBNAIL_HELPER;
         glasshouse run rows.jsonl -o out             a dataset in, a dataset out; run it again to resume\n  \
         glasshouse exec plot.py                      one program; its pictures land in this folder\n  \
         glasshouse render page.html -o page.png      a page as a picture\n  \
+        glasshouse serve                             keep workers warm for the commands above\n  \
         glasshouse doctor                            what isolation this host gives, and what to do about gaps\n\n\
         Exit codes are listed in docs/contract.md."
 )]
@@ -42,6 +43,8 @@ pub enum Command {
     Exec(ExecArgs),
     /// Shows a page or an SVG as a picture.
     Render(RenderArgs),
+    /// Keeps workers warm behind a Unix socket; `run`, `exec`, `render` and `demo` of the same user then use them.
+    Serve(ServeArgs),
     /// Writes report.html and summary.json of a finished or stopped run.
     Report(ReportArgs),
     /// Tells what isolation this host really gives, layer by layer, and what each gap costs.
@@ -90,6 +93,17 @@ pub struct Setup {
     /// Where programs run.
     #[command(flatten)]
     pub backend: BackendArgs,
+}
+
+/// How a command finds a daemon.
+#[derive(Clone, Debug, Args)]
+pub struct Reach {
+    /// The socket of the daemon that runs the jobs (see `glasshouse serve`) [default: serve.sock in the cache, if one is there]
+    #[arg(long, value_name = "PATH", env = "GLASSHOUSE_SOCKET", conflicts_with = "no_daemon")]
+    pub socket: Option<PathBuf>,
+    /// Start workers of this command's own although a daemon is there.
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "GLASSHOUSE_NO_DAEMON")]
+    pub no_daemon: bool,
 }
 
 /// Which backend.
@@ -172,6 +186,9 @@ pub struct RunArgs {
     /// Policy, layers, cache.
     #[command(flatten)]
     pub setup: Setup,
+    /// The daemon.
+    #[command(flatten)]
+    pub reach: Reach,
     /// Progress and report.
     #[command(flatten)]
     pub show: Show,
@@ -220,6 +237,9 @@ pub struct ExecArgs {
     /// Policy, layers, cache.
     #[command(flatten)]
     pub setup: Setup,
+    /// The daemon.
+    #[command(flatten)]
+    pub reach: Reach,
 }
 
 /// `glasshouse demo`.
@@ -235,9 +255,36 @@ pub struct DemoArgs {
     /// Policy, layers, cache.
     #[command(flatten)]
     pub setup: Setup,
+    /// The daemon.
+    #[command(flatten)]
+    pub reach: Reach,
     /// Show no progress.
     #[arg(long, value_parser = FalseyValueParser::new(), env = "GLASSHOUSE_NO_PROGRESS")]
     pub no_progress: bool,
+}
+
+/// `glasshouse serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    glasshouse serve --warm python,web           in one terminal, or as a service\n  \
+    glasshouse exec plot.py                      in another: its worker is started already\n\n\
+    The daemon runs jobs for its own user alone, by the policies of the command that asks. It ends by Ctrl-C or SIGTERM; jobs that run get a few seconds.")]
+pub struct ServeArgs {
+    /// The socket to serve [default: serve.sock in the cache]
+    #[arg(long, value_name = "PATH", env = "GLASSHOUSE_SOCKET")]
+    pub socket: Option<PathBuf>,
+    /// Jobs that run at one time, of all commands together [default: the number of processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096), env = "GLASSHOUSE_WORKERS")]
+    pub workers: Option<u16>,
+    /// Runtimes that are started in each worker before the first job.
+    #[arg(long, value_name = "RUNTIME", value_delimiter = ',', default_value = "python", env = "GLASSHOUSE_WARM")]
+    pub warm: Vec<String>,
+    /// Seconds without a job after which a worker gives back what it holds; its next job starts it again.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1800, env = "GLASSHOUSE_REST")]
+    pub rest: u64,
+    /// Policy, layers, cache.
+    #[command(flatten)]
+    pub setup: Setup,
 }
 
 /// `glasshouse report`.

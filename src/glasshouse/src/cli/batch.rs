@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use glasshouse_dataset::{OpenMode, RunFolder, RunIdentity, Source};
 
-use super::setup::{self, Plan};
+use super::args::Reach;
+use super::setup::{Plan, Wanted};
 use super::{Failure, INCOMPLETE};
 use crate::glass::Jobs;
 use crate::lacking::LackingPackages;
@@ -32,6 +33,8 @@ pub(super) struct Batch<'a> {
     pub(super) plan: Plan,
     /// Where images are.
     pub(super) cache: PathBuf,
+    /// How a daemon is found.
+    pub(super) reach: &'a Reach,
     /// Jobs at one time.
     pub(super) workers: usize,
     /// Whether to show no progress.
@@ -66,7 +69,14 @@ impl Batch<'_> {
         }
         let stop = Stop::on_signals().map_err(|error| Failure::Host(format!("cannot watch for Ctrl-C: {error}")))?;
         let first = self.first_runtime();
-        let glass = self.plan.glass(&self.cache, first.as_deref(), Jobs::Many)?;
+        let executors = self.plan.executors(&Wanted {
+            cache: &self.cache,
+            reach: self.reach,
+            runtime: first.as_deref(),
+            jobs: Jobs::Many,
+            workers: self.workers,
+            artifacts: &folder.artifacts(),
+        })?;
         let mut progress = Progress::new(self.source.progress(), self.rows, self.quiet);
         let shared = Arc::new(Shared {
             folder: Arc::clone(&folder),
@@ -77,7 +87,6 @@ impl Batch<'_> {
             notice: progress.notice(),
         });
         let since = Instant::now();
-        let executors = glass.executors(self.workers, &setup::harvester(&folder.artifacts())?);
         let end = pipeline::drive(&shared, self.source, executors, |tally| progress.tick(&tally.now()));
         progress.end();
         let seconds = since.elapsed().as_secs_f64();

@@ -28,6 +28,7 @@ pub(super) fn demo(args: &DemoArgs) -> Result<u8, Failure> {
         shard: None,
         plan,
         cache,
+        reach: &args.reach,
         workers: place::workers(args.workers),
         quiet: args.no_progress,
         report: true,

@@ -10,10 +10,10 @@ use glasshouse_model::{Cause, Job, Outcome, Row, RowError, Stream};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 
-use super::args::ExecArgs;
+use super::args::{ExecArgs, Reach, Setup};
 use super::save::{Saved, save};
-use super::setup::{self, Plan};
-use super::{Failure, files, place};
+use super::setup::{self, Plan, Wanted};
+use super::{Failure, files};
 use crate::glass::Jobs;
 use crate::pipeline::Answer;
 use crate::text::{bytes, plain, seconds};
@@ -29,7 +29,7 @@ pub(super) fn exec(args: &ExecArgs) -> Result<u8, Failure> {
     // Nobody but the user who asked waits for it.
     plan.context.allow_looser_limits = true;
     let job = job(args, &plan)?;
-    let (answer, store) = answered(&plan, &job, args.setup.cache.as_deref())?;
+    let (answer, store) = answered(&plan, &job, &args.setup, &args.reach)?;
     pass_on(&answer.stdout, &mut io::stdout().lock())?;
     pass_on(&answer.stderr, &mut io::stderr().lock())?;
     for line in &answer.console {
@@ -40,12 +40,17 @@ pub(super) fn exec(args: &ExecArgs) -> Result<u8, Failure> {
 }
 
 /// The answer to one job, and where its artifacts are as long as the folder lives.
-pub(super) fn answered(plan: &Plan, job: &Job, cache: Option<&Path>) -> Result<(Answer, TempDir), Failure> {
-    let cache = place::cache(cache)?;
-    let glass = plan.glass(&cache, Some(&job.runtime), Jobs::One)?;
+pub(super) fn answered(plan: &Plan, job: &Job, setup: &Setup, reach: &Reach) -> Result<(Answer, TempDir), Failure> {
     let store = tempfile::tempdir().map_err(|error| Failure::Storage(format!("no temporary folder: {error}")))?;
-    let harvester = setup::harvester(store.path())?;
-    let mut executors = glass.executors(1, &harvester);
+    let wanted = Wanted {
+        cache: &setup::cache(setup)?,
+        reach,
+        runtime: Some(&job.runtime),
+        jobs: Jobs::One,
+        workers: 1,
+        artifacts: store.path(),
+    };
+    let mut executors = plan.executors(&wanted)?;
     let Some(executor) = executors.first_mut() else { return Err(Failure::Host("there is no worker".to_owned())) };
     Ok((executor.answer(job)?, store))
 }

@@ -17,6 +17,7 @@ mod report;
 mod run;
 mod save;
 mod score;
+mod serve;
 mod setup;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Exec(args) => exec::exec(&args),
         Command::Render(args) => render::render(&args),
+        Command::Serve(args) => serve::serve(&args),
         Command::Report(args) => report::report(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Images(args) => images::images(&args),

@@ -20,3 +20,8 @@ pub(super) fn workers(named: Option<u16>) -> usize {
     let processors = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     named.map_or_else(processors, usize::from)
 }
+
+/// Where the daemon's socket is: the one that the user named, or the one that belongs to the cache.
+pub(super) fn socket(named: Option<&Path>, cache: &Path) -> PathBuf {
+    named.map_or_else(|| cache.join("serve.sock"), Path::to_owned)
+}

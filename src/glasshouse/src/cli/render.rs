@@ -8,7 +8,7 @@ use glasshouse_dataset::artifact_path;
 use glasshouse_model::{Artifact, ArtifactKind, Job, Outcome, Row, RowError, Verdict};
 use serde_json::{Map, Value, json};
 
-use super::args::Setup;
+use super::args::{Reach, Setup};
 use super::exec::{answered, code, summary};
 use super::setup::Plan;
 use super::{Failure, files};
@@ -67,6 +67,9 @@ pub struct RenderArgs {
     /// Policy, layers, cache.
     #[command(flatten)]
     pub setup: Setup,
+    /// The daemon.
+    #[command(flatten)]
+    pub reach: Reach,
 }
 
 /// What a picture shows.
@@ -92,7 +95,7 @@ pub enum UntilArg {
 pub(super) fn render(args: &RenderArgs) -> Result<u8, Failure> {
     let plan = Plan::new(&args.setup, Some("web"), true)?;
     let job = job(args, &plan)?;
-    let (answer, store) = answered(&plan, &job, args.setup.cache.as_deref())?;
+    let (answer, store) = answered(&plan, &job, &args.setup, &args.reach)?;
     let picture = answer.artifacts.iter().find(|artifact| artifact.kind == ArtifactKind::Screenshot);
     if let Some(hash) = picture.filter(|picture| picture.problem.is_none()).and_then(|picture| picture.hash) {
         let from = artifact_path(store.path(), &hash);

@@ -27,6 +27,7 @@ pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
         shard: args.shard.as_ref().map(ToString::to_string),
         plan,
         cache: setup::cache(&args.setup)?,
+        reach: &args.reach,
         workers: place::workers(args.workers),
         quiet: args.show.no_progress,
         report: !args.show.no_report,

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,9 +13,11 @@ use glasshouse_images::{Definition, Drive};
 use glasshouse_model::{CodeKind, Digest, JobContext, PolicySet, Requirement, RuntimeInfoForRows, ShownBy};
 use include_dir::Dir;
 
-use super::args::Setup;
+use super::args::{Reach, Setup};
 use super::{Failure, place};
-use crate::glass::{BackendChoice, Glass, Jobs};
+use crate::daemon::{Daemon, Search, Terms};
+use crate::glass::{BackendChoice, Docker, Glass, Jobs};
+use crate::pipeline::Executor;
 use crate::policies;
 use crate::resources::{IMAGES, driver, has_scenes, leaves_pages, own_policy};
 
@@ -76,6 +80,51 @@ impl Plan {
         Ok(options)
     }
 
+    /// What answers jobs: a daemon, if one is there that would run them alike, else workers of this command's own.
+    pub(super) fn executors(&self, wanted: &Wanted<'_>) -> Result<Vec<Box<dyn Executor>>, Failure> {
+        let store = Store::open(wanted.artifacts)?;
+        if let Some(daemon) = self.daemon(wanted)? {
+            return Ok(daemon.executors(wanted.workers, &store));
+        }
+        let glass = self.glass(wanted.cache, wanted.runtime, wanted.jobs)?;
+        Ok(glass.executors(wanted.workers, &harvester(store)?))
+    }
+
+    /// The daemon, where there is one and it is wanted.
+    fn daemon(&self, wanted: &Wanted<'_>) -> Result<Option<Daemon>, Failure> {
+        let Reach { socket: named, no_daemon } = wanted.reach;
+        if *no_daemon {
+            return Ok(None);
+        }
+        let socket = place::socket(named.as_deref(), wanted.cache);
+        match (Daemon::find(&socket, self.terms()?), named) {
+            (Search::Found(daemon), _) => Ok(Some(daemon)),
+            (Search::Absent, None) => Ok(None),
+            (Search::Unlike(why), None) => {
+                eprintln!("the daemon at {} is not used: {why}", socket.display());
+                Ok(None)
+            }
+            (Search::Absent, Some(_)) => Err(Failure::Host(format!(
+                "no daemon serves {path}; start it: glasshouse serve --socket {path}",
+                path = socket.display()
+            ))),
+            (Search::Unlike(why), Some(_)) => {
+                Err(Failure::Host(format!("the daemon at {} cannot run this: {why}", socket.display())))
+            }
+        }
+    }
+
+    /// What a daemon must have in common with this command.
+    pub(super) fn terms(&self) -> Result<Terms, Failure> {
+        let backend = match &self.backend {
+            BackendChoice::Native => "native".to_owned(),
+            BackendChoice::Docker(Docker { runtime: None, .. }) => "docker".to_owned(),
+            BackendChoice::Docker(Docker { runtime: Some(runtime), .. }) => format!("docker ({runtime})"),
+        };
+        let runtimes = self.context.runtimes.iter().map(|(name, runtime)| (name.clone(), runtime.image)).collect();
+        Ok(Terms { build: build()?, backend, allow_missing: self.allow_missing.clone(), runtimes })
+    }
+
     /// What runs jobs. The image of `runtime` is built now if it is missing, saying so, and a host that does not
     /// isolate is known at once; other runtimes follow when a row needs them.
     pub(super) fn glass(&self, cache: &Path, runtime: Option<&str>, jobs: Jobs) -> Result<Glass, Failure> {
@@ -91,11 +140,34 @@ impl Plan {
     }
 }
 
-/// Takes captures into a store in `folder`, with this very command as the confined helper.
-pub(super) fn harvester(folder: &Path) -> Result<Arc<Harvester>, Failure> {
-    let store = Store::open(folder)?;
+/// What a command needs to have jobs answered.
+pub(super) struct Wanted<'a> {
+    /// Where images are.
+    pub(super) cache: &'a Path,
+    /// How a daemon is found.
+    pub(super) reach: &'a Reach,
+    /// The runtime of the first job, if it is known.
+    pub(super) runtime: Option<&'a str>,
+    /// How many jobs are to come.
+    pub(super) jobs: Jobs,
+    /// Jobs at one time.
+    pub(super) workers: usize,
+    /// The folder for artifacts.
+    pub(super) artifacts: &'a Path,
+}
+
+/// Takes captures into a store, with this very command as the confined helper.
+pub(super) fn harvester(store: Store) -> Result<Arc<Harvester>, Failure> {
     let program = env::current_exe().map_err(|error| Failure::Host(format!("cannot find this command: {error}")))?;
     Ok(Arc::new(Harvester::new(store, HelperCommand { program, args: vec!["check-helper".into()] })))
+}
+
+/// Tells builds of this command apart: version, size, and when the file was last written.
+fn build() -> Result<String, Failure> {
+    // Through /proc, since the file itself may have been replaced while this runs.
+    let file =
+        fs::metadata("/proc/self/exe").map_err(|error| Failure::Host(format!("cannot find this command: {error}")))?;
+    Ok(format!("{} ({}, {}.{})", env!("CARGO_PKG_VERSION"), file.len(), file.mtime(), file.mtime_nsec()))
 }
 
 /// All definitions that are embedded in the command.

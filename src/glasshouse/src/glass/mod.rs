@@ -105,8 +105,12 @@ impl Glass {
 
     /// So many executors, each with workers of its own, whose captures `harvester` takes.
     pub fn executors(&self, count: usize, harvester: &Arc<Harvester>) -> Vec<Box<dyn Executor>> {
-        let lane = |_| Box::new(Lane::new(self.clone(), Arc::clone(harvester))) as Box<dyn Executor>;
-        (0..count).map(lane).collect()
+        (0..count).map(|_| self.executor(harvester)).collect()
+    }
+
+    /// An executor with workers of its own, whose captures `harvester` takes.
+    pub fn executor(&self, harvester: &Arc<Harvester>) -> Box<dyn Executor> {
+        Box::new(Lane::new(self.clone(), Arc::clone(harvester)))
     }
 
     /// What renders pages of a runtime outside of any run, with a browser of its own. `None`: the runtime is no browser.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use glasshouse_model::page::{ConsoleLine, Refused, Request};
 use glasshouse_model::{Artifact, BackendInfo, ErrorInfo, Fault, Job, Outcome, Phases, RuntimeInfo, Stream, Usage};
+use serde::{Deserialize, Serialize};
 
 /// Runs jobs, one after the other, from their code to what is true of them.
 pub trait Executor: Send {
@@ -24,7 +25,7 @@ pub trait Executor: Send {
 }
 
 /// What is true of a job: all of a record but the row's own part.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Answer {
     /// Verdict and cause, or fault.
     pub outcome: Outcome,
