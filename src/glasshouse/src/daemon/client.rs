@@ -14,6 +14,9 @@ use super::message::{Answered, Ask, Say, send_job};
 use super::terms::Terms;
 use crate::pipeline::{Answer, Executor};
 
+/// What the kernel says where no daemon is; the last of a path that is too long for any socket.
+const NOBODY: [ErrorKind; 3] = [ErrorKind::NotFound, ErrorKind::ConnectionRefused, ErrorKind::InvalidInput];
+
 /// A daemon that will run jobs for this command.
 #[derive(Clone, Debug)]
 pub struct Daemon {
@@ -38,7 +41,7 @@ impl Daemon {
         match connect(socket, &terms) {
             Ok(Ok(_)) => Search::Found(Self { socket: socket.to_owned(), terms }),
             Ok(Err(difference)) => Search::Unlike(difference),
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Search::Absent,
+            Err(error) if NOBODY.contains(&error.kind()) => Search::Absent,
             Err(error) => Search::Unlike(error.to_string()),
         }
     }
