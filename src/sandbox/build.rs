@@ -7,7 +7,7 @@ use std::process::Command;
 
 fn main() {
     let guest = PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("../guest");
-    for source in ["Cargo.toml", "build.rs", "src", "jail", "r"] {
+    for source in ["Cargo.toml", "build.rs", "src", "errands", "jail", "r"] {
         println!("cargo::rerun-if-changed={}", guest.join(source).display());
     }
     let target = PathBuf::from(variable("OUT_DIR")).join("guest");

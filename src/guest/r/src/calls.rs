@@ -3,6 +3,7 @@
 
 use core::ffi::c_void;
 
+use glasshouse_errands as errands;
 use glasshouse_jail::{
     Confinement, Entry, Limit, Start, gh_confine, gh_enter, gh_fork, gh_lock, gh_receive, gh_send, gh_start, sys,
 };
@@ -14,7 +15,6 @@ use crate::console::{claim, r_install, r_lines};
 const PLACES: usize = 16;
 const LONGEST_MESSAGE: usize = 64 * 1024;
 const MOST_LIMITS: usize = 32;
-const MOST_CHILDREN: usize = 64;
 const MOST_ARGUMENTS: usize = 4096;
 
 /// The next message on a socket (integer): a list of its bytes, none if the other side is gone, and its descriptors.
@@ -93,37 +93,21 @@ extern "C" fn r_confine(filter: Value, script: Value) -> Value {
 
 /// Waits until something can be read from one of the descriptors (integers): 1 for each that has news, else 0.
 extern "C" fn r_wait(descriptors: Value) -> Value {
-    let mut polled = [libc::pollfd { fd: -1, events: 0, revents: 0 }; MOST_CHILDREN];
     let asked = descriptors.integers();
-    for (place, descriptor) in polled.iter_mut().zip(asked.iter()) {
-        *place = libc::pollfd { fd: *descriptor, events: libc::POLLIN, revents: 0 };
-    }
-    // A signal is no news.
-    while sys!(libc::SYS_poll, polled.as_mut_ptr(), asked.len().min(MOST_CHILDREN), -1_isize) < 0 {}
-    let news = Value::integers_of(asked);
-    for (place, polled) in news.integers().iter_mut().zip(polled.iter().map(|polled| polled.revents != 0)) {
-        *place = i32::from(polled);
-    }
-    news
+    let found = Value::integers_of(asked);
+    let places = found.integers();
+    errands::news(asked.iter().copied(), |index, has_news| places[index] = i32::from(has_news));
+    found
 }
 
 /// A handle to a process (integer: its pid, 0 for this one).
 extern "C" fn r_handle(process: Value) -> Value {
-    let own = || sys!(libc::SYS_getpid) as i32;
-    let process = if process.first() == 0 { own() } else { process.first() };
-    integer(sys!(libc::SYS_pidfd_open, process, 0))
+    integer(errands::handle(process.first()))
 }
 
 /// Reaps a child that has ended (integer: its pid): doubles with its status, seconds of processor time, peak bytes.
 extern "C" fn r_reap(process: Value) -> Value {
-    let mut status = 0_i32;
-    let mut usage = [0_i64; 18];
-    if sys!(libc::SYS_wait4, process.first(), &raw mut status, 0, usage.as_mut_ptr()) < 0 {
-        return Value::integer(-1);
-    }
-    // `struct rusage`: user and system time as seconds and microseconds, then the peak in KiB.
-    let seconds = |at: usize| usage[at] as f64 + usage[at + 1] as f64 / 1e6;
-    Value::doubles_of(&[f64::from(status), seconds(0) + seconds(2), usage[4] as f64 * 1024.0])
+    errands::reap(process.first()).map_or_else(|| Value::integer(-1), |end| Value::doubles_of(&end))
 }
 
 /// Closes descriptors (integers). NULL.
@@ -143,58 +127,24 @@ extern "C" fn r_duplicate(places: Value) -> Value {
 /// All of a file (integer: its descriptor), as a raw vector.
 extern "C" fn r_read(descriptor: Value) -> Value {
     let file = descriptor.first();
-    let size = sys!(libc::SYS_lseek, file, 0, libc::SEEK_END);
+    let size = errands::size(file);
     if size < 0 {
         return integer(size);
     }
     let made = Value::bytes_of_length(size as usize);
-    let bytes = made.bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        let rest = &mut bytes[at..];
-        let count = sys!(libc::SYS_pread64, file, rest.as_mut_ptr(), rest.len(), at);
-        if count <= 0 {
-            return Value::integer(-1);
-        }
-        at += count as usize;
-    }
-    made
+    if errands::read(file, made.bytes()) < 0 { Value::integer(-1) } else { made }
 }
 
 /// Writes a file (text: its path; raw: its content; integers: from, to, in bytes). Minus the errno if that fails.
 extern "C" fn r_write(path: Value, content: Value, range: Value) -> Value {
-    let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC | libc::O_CLOEXEC;
-    let file = sys!(libc::SYS_openat, libc::AT_FDCWD, path.text(0), flags, 0o666);
-    if file < 0 {
-        return Value::integer(file as i32);
-    }
     let [from, to] = *range.integers() else { return Value::integer(-1) };
-    let mut rest = &content.bytes()[from as usize..to as usize];
-    let mut result = 0;
-    while !rest.is_empty() {
-        let count = sys!(libc::SYS_write, file, rest.as_ptr(), rest.len());
-        if count < 0 {
-            result = count;
-            break;
-        }
-        rest = &rest[count as usize..];
-    }
-    sys!(libc::SYS_close, file);
-    Value::integer(result as i32)
+    // SAFETY: R's texts are NUL-terminated.
+    integer(unsafe { errands::write_file(path.text(0).cast(), &content.bytes()[from as usize..to as usize]) })
 }
 
-/// Tells the supervisor over a socket (integer) that the job's own time begins: `started NANOSECONDS`.
+/// Tells the supervisor over a socket (integer) that the job's own time begins.
 extern "C" fn r_started(socket: Value) -> Value {
-    let mut now = [0_i64; 2];
-    sys!(libc::SYS_clock_gettime, libc::CLOCK_MONOTONIC, now.as_mut_ptr());
-    let mut text = *b"started 00000000000000000000";
-    let mut left = now[0] as u64 * 1_000_000_000 + now[1] as u64;
-    for place in text[8..].iter_mut().rev() {
-        *place = b'0' + (left % 10) as u8;
-        left /= 10;
-    }
-    // SAFETY: live bytes; no descriptors.
-    integer(unsafe { gh_send(socket.first(), text.as_ptr(), text.len(), core::ptr::null(), 0) })
+    integer(errands::started(socket.first()))
 }
 
 /// Makes the process a job's: gives R the arguments (texts) that `commandArgs()` tells, and a new beginning of its time. NULL.

@@ -12,7 +12,7 @@
 use core::ffi::{c_char, c_int, c_uint, c_void};
 use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering::Relaxed};
 
-use glasshouse_jail::sys;
+use glasshouse_errands::own_pid;
 
 use crate::api::{self, CleanUp, ReadConsole, ResetConsole, Value};
 use crate::failure;
@@ -110,8 +110,4 @@ unsafe extern "C" fn end(save: c_uint, status: c_int, run_last: c_int) {
         let original: CleanUp = core::mem::transmute(END.load(Relaxed));
         original(save, status, run_last);
     }
-}
-
-fn own_pid() -> i32 {
-    sys!(libc::SYS_getpid) as i32
 }
