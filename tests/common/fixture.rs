@@ -206,7 +206,7 @@ pub(crate) static GLASS: LazyLock<Shared> = LazyLock::new(|| Shared::new(&defaul
 pub(crate) static UNFILTERED: LazyLock<Shared> = LazyLock::new(|| Shared::new(&open_profile()));
 
 /// The calls that tests attempt and the default profile does not have.
-const ATTEMPTED: &str = "clone3 unshare setns mount umount2 pivot_root chroot mknod mknodat open_tree move_mount fsopen \
+const ATTEMPTED: &str = "clone3 unshare setns mount umount2 pivot_root chroot open_tree move_mount fsopen \
     ptrace process_vm_readv process_vm_writev pidfd_getfd io_uring_setup userfaultfd bpf perf_event_open \
     keyctl add_key request_key kexec_load init_module finit_module delete_module open_by_handle_at \
     name_to_handle_at personality inotify_init inotify_init1 inotify_add_watch inotify_rm_watch cachestat kcmp \
