@@ -1,5 +1,7 @@
 //! What benchmarks against a plain tool share: shells in the image's root that run it, and blocks of work for the lanes of an arm.
 
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
+
 use std::error::Error;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -82,4 +84,33 @@ pub(crate) fn block<L: Send, I: Sync, S: Clone + Send>(
     let seconds = begun.elapsed().as_secs_f64();
     let said = all.into_inner().map_err(|_| "a lane panicked")?;
     Ok((seconds, said.into_iter().flatten().collect()))
+}
+
+/// What an arm says of a block: its seconds, and for each item in order seconds and what it left.
+pub(crate) type Turn<S> = (f64, Vec<(f64, S)>);
+
+/// `rounds` blocks of each arm, another one first each time: plain's, then ours.
+pub(crate) fn in_turns<S>(
+    rounds: usize,
+    mut plain: impl FnMut(usize) -> Outcome<Turn<S>>,
+    mut ours: impl FnMut() -> Outcome<Turn<S>>,
+) -> Outcome<[Vec<Turn<S>>; 2]> {
+    let (mut by_plain, mut by_ours) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        if round % 2 == 0 {
+            by_plain.push(plain(round)?);
+            by_ours.push(ours()?);
+        } else {
+            by_ours.push(ours()?);
+            by_plain.push(plain(round)?);
+        }
+    }
+    Ok([by_plain, by_ours])
+}
+
+/// Seconds of all blocks together, and the median of their items in milliseconds.
+pub(crate) fn times<S>(turns: &[Turn<S>]) -> (f64, f64) {
+    let mut all: Vec<f64> = turns.iter().flat_map(|(_, said)| said.iter().map(|(seconds, _)| *seconds)).collect();
+    all.sort_by(f64::total_cmp);
+    (turns.iter().map(|(seconds, _)| seconds).sum(), all[all.len() / 2] * 1e3)
 }

@@ -15,7 +15,7 @@ use std::time::Instant;
 use glasshouse::bench::{Whole, image_of};
 use glasshouse::pipeline::Executor;
 use glasshouse_model::ArtifactKind;
-use lanes::{Outcome, Shell, block};
+use lanes::{Outcome, Shell, Turn, block, in_turns, times};
 
 /// Scripts of one ggplot each, of the kinds that models write.
 const SINGLE: [&str; 8] = [
@@ -89,67 +89,46 @@ struct Bench<'a> {
     scratch: &'a Path,
 }
 
-/// What an arm says of the scripts of a block, in their order: seconds and document.
-type Said = Vec<(f64, Vec<u8>)>;
-
 impl Bench<'_> {
     fn compare(&mut self, what: &str, scripts: &[String], rounds: usize) -> Outcome<()> {
         // Zygotes that are worth it exist after the second appearance.
         for _ in 0..2 {
-            self.ours(scripts)?;
+            by_ours(self.whole, self.ours, scripts)?;
         }
-        let (mut ours, mut plain) = (Vec::new(), Vec::new());
-        let mut differing = 0;
-        for round in 0..2 * rounds {
-            // Another arm goes first each time.
-            if round % 2 == 0 {
-                plain.push(self.plain(scripts, round)?);
-                ours.push(self.ours(scripts)?);
-            } else {
-                ours.push(self.ours(scripts)?);
-                plain.push(self.plain(scripts, round)?);
-            }
-            let pairs = ours[round].1.iter().zip(&plain[round].1);
-            differing += pairs.filter(|(ours, plain)| without_dates(&ours.1) != without_dates(&plain.1)).count();
-        }
-        let wall = |arm: &[(f64, Said)]| arm.iter().map(|(seconds, _)| seconds).sum::<f64>();
-        let median = |arm: &[(f64, Said)]| {
-            let mut all: Vec<f64> = arm.iter().flat_map(|(_, said)| said.iter().map(|(seconds, _)| *seconds)).collect();
-            all.sort_by(f64::total_cmp);
-            all[all.len() / 2] * 1e3
-        };
-        let (a, b) = (wall(&plain), wall(&ours));
+        let Self { whole, ours, plain, scratch } = self;
+        let [plain, ours] =
+            in_turns(2 * rounds, |round| by_plain(plain, scratch, scripts, round), || by_ours(whole, ours, scripts))?;
+        let pairs = ours.iter().zip(&plain).flat_map(|(ours, plain)| ours.1.iter().zip(&plain.1));
+        let differing = pairs.filter(|(ours, plain)| without_dates(&ours.1) != without_dates(&plain.1)).count();
+        let ((a, plain_median), (b, our_median)) = (times(&plain), times(&ours));
         println!("\n{what}: {} scripts, {} rounds, {} lanes", scripts.len(), 2 * rounds, self.plain.len());
-        println!("  Rscript    {a:8.2} s   median {:7.1} ms", median(&plain));
-        println!("  glasshouse {b:8.2} s   median {:7.1} ms   every page as a picture", median(&ours));
+        println!("  Rscript    {a:8.2} s   median {:7.1} ms", plain_median);
+        println!("  glasshouse {b:8.2} s   median {:7.1} ms   every page as a picture", our_median);
         println!("  ratio      {:8.2}x", a / b);
         println!("  documents that differ: {differing} of {}", scripts.len() * 2 * rounds);
         Ok(())
     }
+}
 
-    fn ours(&mut self, scripts: &[String]) -> Outcome<(f64, Said)> {
-        let whole = self.whole;
-        block(self.ours, scripts, |lane, _, code| {
-            let job = whole.job("r", code, 7);
-            let begun = Instant::now();
-            let answer = lane.answer(&job).map_err(|fault| fault.message)?;
-            let seconds = begun.elapsed().as_secs_f64();
-            lane.get_ready();
-            let figures = answer.artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Figure);
-            if figures.clone().any(|figure| figure.hash.is_none()) {
-                return Err("a page was not drawn".into());
-            }
-            let document = answer.artifacts.iter().find(|artifact| artifact.name == "Rplots.pdf");
-            let bytes =
-                document.and_then(|document| document.hash).map_or(Ok(Vec::new()), |hash| whole.bytes(&hash))?;
-            Ok((seconds, bytes))
-        })
-    }
+fn by_ours(whole: &Whole, lanes: &mut [Box<dyn Executor>], scripts: &[String]) -> Outcome<Turn<Vec<u8>>> {
+    block(lanes, scripts, |lane, _, code| {
+        let job = whole.job("r", code, 7);
+        let begun = Instant::now();
+        let answer = lane.answer(&job).map_err(|fault| fault.message)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        lane.get_ready();
+        let figures = answer.artifacts.iter().filter(|artifact| artifact.kind == ArtifactKind::Figure);
+        if figures.clone().any(|figure| figure.hash.is_none()) {
+            return Err("a page was not drawn".into());
+        }
+        let document = answer.artifacts.iter().find(|artifact| artifact.name == "Rplots.pdf");
+        let bytes = document.and_then(|document| document.hash).map_or(Ok(Vec::new()), |hash| whole.bytes(&hash))?;
+        Ok((seconds, bytes))
+    })
+}
 
-    fn plain(&mut self, scripts: &[String], round: usize) -> Outcome<(f64, Said)> {
-        let scratch = self.scratch;
-        block(self.plain, scripts, |lane, place, code| lane.run(scratch, &format!("{round}-{place}"), code))
-    }
+fn by_plain(lanes: &mut [Plain], scratch: &Path, scripts: &[String], round: usize) -> Outcome<Turn<Vec<u8>>> {
+    block(lanes, scripts, |lane, place, code| lane.run(scratch, &format!("{round}-{place}"), code))
 }
 
 /// A PDF without the moment at which it was made.
