@@ -1,5 +1,5 @@
-//! Builds src/guest, which runs inside sandboxes, as its own three artifacts: a static program, a library that needs no
-//! libc, and the same for R with what R needs beside. The crate embeds all of them.
+//! Builds src/guest, which runs inside sandboxes, as its own four artifacts: a static program, a library that needs no
+//! libc, and the same for R and for Octave with what these need beside. The crate embeds all of them.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::process::Command;
 
 fn main() {
     let guest = PathBuf::from(variable("CARGO_MANIFEST_DIR")).join("../guest");
-    for source in ["Cargo.toml", "build.rs", "src", "errands", "jail", "r"] {
+    for source in ["Cargo.toml", "build.rs", "src", "errands", "jail", "octave", "r"] {
         println!("cargo::rerun-if-changed={}", guest.join(source).display());
     }
     let target = PathBuf::from(variable("OUT_DIR")).join("guest");
@@ -18,10 +18,12 @@ fn main() {
     );
     build(&guest, &target, &["-p", "glasshouse-guest", "--lib"]);
     build(&guest, &target, &["-p", "glasshouse-r", "--lib"]);
+    build(&guest, &target, &["-p", "glasshouse-octave", "--lib"]);
     let built = target.join("release");
     println!("cargo::rustc-env=GLASSHOUSE_GUEST={}", built.join("glasshouse-guest").display());
     println!("cargo::rustc-env=GLASSHOUSE_JAIL={}", built.join("libglasshouse_jail.so").display());
     println!("cargo::rustc-env=GLASSHOUSE_JAIL_R={}", built.join("libglasshouse_r.so").display());
+    println!("cargo::rustc-env=GLASSHOUSE_JAIL_OCTAVE={}", built.join("libglasshouse_octave.so").display());
 }
 
 fn build(guest: &Path, target: &Path, what: &[&str]) {

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 /// What may differ between two runs of one job: what is measured, and who ran it.
 pub(crate) const OF_THE_RUN: [&str; 4] = ["usage", "phases", "backend", "runtime"];
 
-/// Rows that say how much of the stack was left, which the kernel's dice decide.
-const DICED: [&str; 1] = ["deep"];
+/// Rows that say how much of the stack was left, which the kernel's dice decide, or leave a file with the time in it.
+const DICED: [&str; 2] = ["deep", "terminated"];
 
 /// A record without what is the run's own. Pictures are compared by the hashes of their bytes; of documents, which
 /// have the time in them, the hash is the run's own, and of what was stopped or diced, the words.

@@ -18,7 +18,11 @@ mod engine;
 use answer::answer;
 use engine::TestEngine;
 
-const FIXTURES: [&str; 2] = [include_str!("../../fixtures/demo.jsonl"), include_str!("../../fixtures/r.jsonl")];
+const FIXTURES: [&str; 3] = [
+    include_str!("../../fixtures/demo.jsonl"),
+    include_str!("../../fixtures/octave.jsonl"),
+    include_str!("../../fixtures/r.jsonl"),
+];
 
 /// Rows beside the fixtures: what a container's engine puts into a container must not show.
 fn rows_of_containers() -> Vec<Value> {

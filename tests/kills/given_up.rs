@@ -17,9 +17,10 @@ fn a_child_that_is_given_up_takes_no_request_with_it() {
     };
     let python = (0..800).map(|number| row("python", format!("print({number})"), number));
     let r = (0..60).map(|number| row("r", format!("cat({number})"), number));
-    let done = run_with(&lines(&python.chain(r).collect::<Vec<_>>()), &["--workers", "4"]);
+    let octave = (0..60).map(|number| row("octave", format!("disp({number})"), number));
+    let done = run_with(&lines(&python.chain(r).chain(octave).collect::<Vec<_>>()), &["--workers", "4"]);
     assert_eq!(done.faults, "");
-    assert_eq!(done.records.len(), 860);
+    assert_eq!(done.records.len(), 920);
     for (id, record) in &done.records {
         assert_eq!(record["verdict"], "ok", "{id}");
         assert_eq!(record["stdout"]["text"].as_str().unwrap().trim(), id.rsplit('-').next().unwrap());

@@ -71,6 +71,8 @@ pub struct BufferFile {
     pub format: String,
     /// The name of the frame of a film that it is, if it is one.
     pub frame: Option<String>,
+    /// Whether it is the picture of a figure, such as one that was left open.
+    pub figure: bool,
 }
 
 /// A file of raw pixels: 8 bit RGBA, not premultiplied, row by row from the top.
@@ -272,7 +274,8 @@ fn buffer(value: &Value) -> Result<Option<BufferFile>, ContractError> {
         Value::Null => None,
         name => Some(frame_name(name)?),
     };
-    Ok(Some(BufferFile { file: file_name(&value["file"])?, format, frame }))
+    let figure = value["figure"] == true;
+    Ok(Some(BufferFile { file: file_name(&value["file"])?, format, frame, figure }))
 }
 
 /// A plain name: letters, digits and single dots, so that it can mean nothing but a file in the folder.
@@ -315,7 +318,7 @@ mod tests {
         assert_eq!(capture.origin.line, Some(7));
         assert_eq!(capture.written.as_deref(), Some("/work/a.pdf"));
         assert_eq!(capture.pixels.unwrap().bytes(), 640 * 480 * 4);
-        let buffer = BufferFile { file: "0003.bin".to_owned(), format: "pdf".to_owned(), frame: None };
+        let buffer = BufferFile { file: "0003.bin".to_owned(), format: "pdf".to_owned(), frame: None, figure: false };
         assert_eq!(capture.buffer.unwrap(), buffer);
         assert_eq!(capture.facts, Some(json!({"axes": []})));
     }

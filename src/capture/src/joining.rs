@@ -178,6 +178,7 @@ impl<'a> Joining<'a> {
         let format = &buffer.format;
         let name = match &buffer.frame {
             Some(frame) => format!("frames/{frame}.{format}"),
+            None if buffer.figure => format!("figure-{}.{format}", self.figures + 1),
             None => {
                 self.buffers += 1;
                 format!("buffer-{}.{format}", self.buffers)
@@ -188,7 +189,11 @@ impl<'a> Joining<'a> {
             Err(error) => unreadable(name, &error),
         };
         (artifact.origin, artifact.facts) = (Some(origin.clone()), facts);
-        self.artifacts.push(artifact);
+        if buffer.figure {
+            self.push_figure(artifact);
+        } else {
+            self.artifacts.push(artifact);
+        }
         Ok(())
     }
 

@@ -11,6 +11,8 @@ pub enum Language {
     Python,
     /// R.
     R,
+    /// Octave, and with it most of what is written for Matlab.
+    Octave,
 }
 
 impl Language {
@@ -18,7 +20,7 @@ impl Language {
     pub(crate) fn entry(self) -> &'static str {
         match self {
             Self::Python => "start.py",
-            Self::R => "start.sh",
+            Self::R | Self::Octave => "start.sh",
         }
     }
 }

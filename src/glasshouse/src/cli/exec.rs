@@ -61,6 +61,7 @@ fn runtime_of(file: &Path) -> &'static str {
         Some("html" | "htm" | "xhtml") => "web",
         Some("svg") => "svg",
         Some("R" | "r") => "r",
+        Some("m") => "octave",
         _ => "python",
     }
 }

@@ -20,6 +20,8 @@ const FRAMES: [&str; 2] = ["frame", "last_frame"];
 
 /// Where the packages are listed of which R says that it has none of that name.
 const R_PACKAGES: &str = " (images/r/runtime.toml lists those that there are)";
+/// The same for Octave's packages.
+const OCTAVE_PACKAGES: &str = " (images/octave/runtime.toml lists the packages that there are)";
 /// The same for files that LaTeX does not find.
 const TEX_PACKAGES: &str = " (images/manim/runtime.toml lists what there is of TeX Live)";
 
@@ -136,6 +138,7 @@ pub(super) fn runtime_error(run: &Evidence<'_>) -> Option<Cause> {
             let place = error.line.map(|line| format!("line {line}: ")).unwrap_or_default();
             let listed = match error.kind.as_str() {
                 "packageNotFoundError" => R_PACKAGES,
+                "Octave:package-not-installed" | "Octave:undefined-function" => OCTAVE_PACKAGES,
                 "LaTeXError" if headline(&error.message).ends_with("not found.") => TEX_PACKAGES,
                 _ => "",
             };

@@ -21,6 +21,9 @@ const JAIL_NAME: &str = "libglasshouse_jail.so";
 /// The library that R loads in its place.
 static JAIL_R: &[u8] = include_bytes!(env!("GLASSHOUSE_JAIL_R"));
 const JAIL_R_NAME: &str = "libglasshouse_r.so";
+/// The library that Octave loads in its place, by the name that Octave asks of a MEX file.
+static JAIL_OCTAVE: &[u8] = include_bytes!(env!("GLASSHOUSE_JAIL_OCTAVE"));
+const JAIL_OCTAVE_NAME: &str = "glasshouse_octave.mex";
 
 /// The guest program as a sealed file in memory, which nobody can change and nobody has to clean up.
 #[derive(Debug)]
@@ -79,6 +82,7 @@ impl Driver {
         let (name, library) = match language {
             Language::Python => (JAIL_NAME, JAIL),
             Language::R => (JAIL_R_NAME, JAIL_R),
+            Language::Octave => (JAIL_OCTAVE_NAME, JAIL_OCTAVE),
         };
         files.insert(name.to_owned(), library.to_vec());
         let parts = files.iter().flat_map(|(path, bytes)| [path.as_bytes(), bytes.as_slice()]);
@@ -160,5 +164,12 @@ mod tests {
             asked.iter().filter(|name| !of_r(name) && ![&values[..], &of_libc].concat().contains(&name.as_str()));
         assert_eq!(others.collect::<Vec<_>>(), [""; 0]);
         assert!(asked.contains(&"ptr_R_ReadConsole".to_owned()), "{asked:?}");
+        // Octave's asks Octave for functions of the MEX interface.
+        let symbols = listed(JAIL_OCTAVE, "--dyn-syms");
+        let of_libc = ["bcmp", "dlsym", "fflush", "strlen"];
+        let known = |name: &str| name.starts_with("mx") || of_libc.contains(&name.split('@').next().unwrap());
+        let asked = undefined(&symbols);
+        assert_eq!(asked.iter().filter(|name| !known(name)).collect::<Vec<_>>(), [""; 0]);
+        assert!(asked.contains(&"mxGetData".to_owned()) && symbols.contains("mexFunction"), "{symbols}");
     }
 }
