@@ -50,6 +50,8 @@ pub struct Capture {
     pub pixels: Option<PixelFile>,
     /// What the script saved into a buffer, or what was taken out of a film.
     pub buffer: Option<BufferFile>,
+    /// The SVG document that stands for the picture, to be drawn when the run is over.
+    pub drawing: Option<DrawingFile>,
     /// The number of the earlier record that shows the same state of the same figure.
     pub same_as: Option<u64>,
     /// Frames of an animation.
@@ -69,10 +71,30 @@ pub struct BufferFile {
     pub file: String,
     /// Its format, in lower case.
     pub format: String,
-    /// The name of the frame of a film that it is, if it is one.
+    /// What the record calls it.
+    pub called: BufferName,
+}
+
+/// What the record calls a buffer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BufferName {
+    /// `buffer-1.png`, by its number.
+    Numbered,
+    /// `frames/NAME.png`: a frame of a film.
+    Frame(String),
+    /// `figure-1.png`: the picture of a figure, such as one that was left open.
+    Figure,
+    /// `NAME.png`.
+    Own(String),
+}
+
+/// An SVG document in the captures folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrawingFile {
+    /// Its name in the captures folder.
+    pub file: String,
+    /// The name of the frame that it is, if it is one of several that belong together.
     pub frame: Option<String>,
-    /// Whether it is the picture of a figure, such as one that was left open.
-    pub figure: bool,
 }
 
 /// A file of raw pixels: 8 bit RGBA, not premultiplied, row by row from the top.
@@ -117,6 +139,7 @@ struct RawCapture {
     origin: Value,
     pixels: Value,
     buffer: Value,
+    drawing: Value,
     same_as: Value,
     frames: Value,
     facts: Value,
@@ -140,6 +163,7 @@ pub fn parse_capture(json: &[u8]) -> Result<Capture, ContractError> {
         written: text(&raw.origin["written"], PATH),
         pixels: pixels(&raw.pixels)?,
         buffer: buffer(&raw.buffer)?,
+        drawing: drawing(&raw.drawing)?,
         same_as: raw.same_as.as_u64(),
         frames: raw.frames.as_u64(),
         page: page(&raw.page)?,
@@ -270,12 +294,24 @@ fn buffer(value: &Value) -> Result<Option<BufferFile>, ContractError> {
     let format = value["format"].as_str().unwrap_or_default();
     let plain = (1..=8).contains(&format.len()) && format.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let format = if plain { format.to_ascii_lowercase() } else { "bin".to_owned() };
-    let frame = match &value["frame"] {
-        Value::Null => None,
-        name => Some(frame_name(name)?),
+    let called = match (optional_name(&value["frame"])?, optional_name(&value["name"])?) {
+        (Some(frame), _) => BufferName::Frame(frame),
+        (None, Some(name)) => BufferName::Own(name),
+        (None, None) if value["figure"] == true => BufferName::Figure,
+        (None, None) => BufferName::Numbered,
     };
-    let figure = value["figure"] == true;
-    Ok(Some(BufferFile { file: file_name(&value["file"])?, format, frame, figure }))
+    Ok(Some(BufferFile { file: file_name(&value["file"])?, format, called }))
+}
+
+fn drawing(value: &Value) -> Result<Option<DrawingFile>, ContractError> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    Ok(Some(DrawingFile { file: file_name(&value["file"])?, frame: optional_name(&value["frame"])? }))
+}
+
+fn optional_name(value: &Value) -> Result<Option<String>, ContractError> {
+    if value.is_null() { Ok(None) } else { frame_name(value).map(Some) }
 }
 
 /// A plain name: letters, digits and single dots, so that it can mean nothing but a file in the folder.
@@ -318,7 +354,8 @@ mod tests {
         assert_eq!(capture.origin.line, Some(7));
         assert_eq!(capture.written.as_deref(), Some("/work/a.pdf"));
         assert_eq!(capture.pixels.unwrap().bytes(), 640 * 480 * 4);
-        let buffer = BufferFile { file: "0003.bin".to_owned(), format: "pdf".to_owned(), frame: None, figure: false };
+        let called = BufferName::Numbered;
+        let buffer = BufferFile { file: "0003.bin".to_owned(), format: "pdf".to_owned(), called };
         assert_eq!(capture.buffer.unwrap(), buffer);
         assert_eq!(capture.facts, Some(json!({"axes": []})));
     }
@@ -337,7 +374,13 @@ mod tests {
         assert_eq!(named("Szene_Ä-last").unwrap().buffer.unwrap().frame.as_deref(), Some("Szene_Ä-last"));
         for name in ["", "../x", "a/b", "a.b", "a b"] {
             assert!(matches!(named(name), Err(ContractError::Name(_))), "{name:?}");
+            let drawing = json!({"drawing": {"file": "0001.svg", "frame": name}});
+            assert!(matches!(parsed(&drawing), Err(ContractError::Name(_))), "{name:?}");
+            let buffer = json!({"buffer": {"file": "0001.bin", "name": name}});
+            assert!(matches!(parsed(&buffer), Err(ContractError::Name(_))), "{name:?}");
         }
+        let drawing = parsed(&json!({"drawing": {"file": "0001.svg"}})).unwrap().drawing.unwrap();
+        assert_eq!(drawing, DrawingFile { file: "0001.svg".to_owned(), frame: None });
     }
 
     #[test]

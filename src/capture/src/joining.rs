@@ -11,7 +11,7 @@ use glasshouse_model::{Artifact, ArtifactKind, Fault, Limits, Origin};
 use serde_json::Value;
 
 use crate::collect::{Inputs, VectorFigure};
-use crate::contract::{BufferFile, Capture, PixelFile};
+use crate::contract::{BufferFile, BufferName, Capture, DrawingFile, PixelFile};
 use crate::names::shown;
 use crate::open::{open_regular, read_bounded};
 use crate::pages::{FigurePage, PAGES_IN_ALL};
@@ -121,6 +121,9 @@ impl<'a> Joining<'a> {
         }
         let path = capture.written.as_deref().and_then(|written| self.path_of(written));
         let origin = capture.origin;
+        if let Some(drawing) = &capture.drawing {
+            self.drawing(drawing, &origin, capture.facts.take())?;
+        }
         if let Some(page) = capture.page {
             return self.page(number, &page, path, origin, capture.facts);
         }
@@ -176,10 +179,11 @@ impl<'a> Joining<'a> {
             return Ok(());
         }
         let format = &buffer.format;
-        let name = match &buffer.frame {
-            Some(frame) => format!("frames/{frame}.{format}"),
-            None if buffer.figure => format!("figure-{}.{format}", self.figures + 1),
-            None => {
+        let name = match &buffer.called {
+            BufferName::Frame(frame) => format!("frames/{frame}.{format}"),
+            BufferName::Figure => format!("figure-{}.{format}", self.figures + 1),
+            BufferName::Own(name) => format!("{name}.{format}"),
+            BufferName::Numbered => {
                 self.buffers += 1;
                 format!("buffer-{}.{format}", self.buffers)
             }
@@ -189,7 +193,7 @@ impl<'a> Joining<'a> {
             Err(error) => unreadable(name, &error),
         };
         (artifact.origin, artifact.facts) = (Some(origin.clone()), facts);
-        if buffer.figure {
+        if buffer.called == BufferName::Figure {
             self.push_figure(artifact);
         } else {
             self.artifacts.push(artifact);
@@ -197,9 +201,47 @@ impl<'a> Joining<'a> {
         Ok(())
     }
 
+    /// Takes the document of a figure, and keeps it for who can draw it.
+    fn drawing(&mut self, drawing: &DrawingFile, origin: &Origin, facts: Option<Value>) -> Result<(), Fault> {
+        if !self.has_room() {
+            return Ok(());
+        }
+        let next = self.figures + 1;
+        let stem = match &drawing.frame {
+            Some(frame) => format!("frames/{frame}"),
+            None => format!("figure-{next}"),
+        };
+        let name = format!("{stem}.svg");
+        let origin = Some(origin.clone());
+        let mut artifact = match open_regular(self.seen.captures, drawing.file.as_str()) {
+            Ok((file, size)) => {
+                let artifact = self.taking.file(name.as_bytes(), &file, size, self.limits.artifact_size)?;
+                if self.seen.inputs.drawn {
+                    let (origin, facts) = (origin.clone(), facts.clone());
+                    let figure = Artifact { origin, facts, ..listed(format!("{stem}.png"), 0) };
+                    self.vector(&artifact, &file, figure);
+                }
+                artifact
+            }
+            Err(error) => unreadable(name, &error),
+        };
+        (artifact.origin, artifact.facts) = (origin, facts);
+        self.artifacts.push(artifact);
+        if drawing.frame.is_none() {
+            // One without a picture has a number of its own too.
+            self.figures = next;
+        }
+        Ok(())
+    }
+
+    /// A figure takes the next number; one that has a name already is one of several and keeps it.
     fn push_figure(&mut self, figure: Artifact) {
         if self.artifacts.len() as u64 >= self.limits.artifacts {
             self.overflow += 1;
+            return;
+        }
+        if figure.name.starts_with("frames/") {
+            self.artifacts.push(Artifact { kind: ArtifactKind::Figure, ..figure });
             return;
         }
         self.figures += 1;
@@ -259,25 +301,22 @@ impl<'a> Joining<'a> {
             let (figures, left_out) = self.taking.drawn(&artifact, &file, room as usize)?;
             self.overflow += left_out;
             figures.into_iter().for_each(|figure| self.push_figure(figure));
-            self.vector(&artifact, &file);
+            let origin = Origin { call: FILE.to_owned(), path: Some(artifact.name.clone()), ..Origin::default() };
+            let origin = Some(Origin { format: Some("svg".to_owned()), ..origin });
+            self.vector(&artifact, &file, Artifact { origin, ..listed(String::new(), 0) });
         }
         Ok(artifact)
     }
 
-    /// Keeps a vector document for who can draw it.
-    fn vector(&mut self, artifact: &Artifact, file: &File) {
+    /// Keeps a vector document for who can draw it as `figure`.
+    fn vector(&mut self, artifact: &Artifact, file: &File, mut figure: Artifact) {
         // The file itself needs room as well.
         let room = self.limits.artifacts.saturating_sub(self.artifacts.len() as u64) > 1;
         if artifact.media_type != SVG || artifact.problem.is_some() || !room {
             return;
         }
         let text = read_bounded(file, LARGEST_VECTOR).map(String::from_utf8);
-        let origin = Origin { call: FILE.to_owned(), path: Some(artifact.name.clone()), ..Origin::default() };
-        let mut figure = Artifact {
-            media_type: "image/png".to_owned(),
-            origin: Some(Origin { format: Some("svg".to_owned()), ..origin }),
-            ..listed(String::new(), 0)
-        };
+        "image/png".clone_into(&mut figure.media_type);
         match text {
             Ok(Ok(document)) => {
                 figure.problem = Some("its document was not drawn".to_owned());

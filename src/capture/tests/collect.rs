@@ -16,6 +16,8 @@ struct Run {
     folder: TempDir,
     inputs: Vec<(String, Vec<u8>)>,
     limits: Limits,
+    /// Whether documents are drawn.
+    drawn: bool,
 }
 
 impl Run {
@@ -23,7 +25,8 @@ impl Run {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("work")).unwrap();
         fs::create_dir(folder.path().join("captures")).unwrap();
-        let run = Self { folder, inputs: vec![("main.py".into(), b"plot()".to_vec())], limits: Limits::default() };
+        let inputs = vec![("main.py".into(), b"plot()".to_vec())];
+        let run = Self { folder, inputs, limits: Limits::default(), drawn: false };
         run.work("main.py", b"plot()");
         run
     }
@@ -49,7 +52,7 @@ impl Run {
     fn collect(&self) -> Collected {
         let open = |part: &str| OwnedFd::from(File::open(self.path(part)).unwrap());
         let files: BTreeMap<_, _> = self.inputs.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
-        let inputs = Inputs { folder: "/work", files, ..Inputs::default() };
+        let inputs = Inputs { folder: "/work", files, drawn: self.drawn };
         self.harvester().collect(open("work"), open("captures"), &inputs, &self.limits).unwrap()
     }
 
@@ -84,6 +87,44 @@ fn picture(red: u8) -> Vec<u8> {
 }
 
 const PDF: &[u8] = b"%PDF-1.4\nxref\n0 1\ntrailer\n<<>>\nstartxref\n9\n%%EOF\n";
+
+#[test]
+fn documents_that_stand_for_figures_wait_for_their_pictures() {
+    let run = Run { drawn: true, ..Run::new() };
+    let svg = b"<svg xmlns='http://www.w3.org/2000/svg'><circle r='1'/></svg>";
+    run.capture("0001.svg", svg);
+    run.capture("0002.svg", svg);
+    run.capture("0003.svg", b"<svg");
+    run.capture("0004.bin", b"[1]");
+    run.record(1, &json!({"origin": origin(None), "drawing": {"file": "0001.svg"}, "facts": {"n": 1}}));
+    run.record(2, &json!({"origin": origin(None), "drawing": {"file": "0002.svg", "frame": "a-001"}}));
+    run.record(3, &json!({"origin": origin(None), "drawing": {"file": "0003.svg"}}));
+    run.record(
+        4,
+        &json!({"origin": origin(None), "buffer": {"file": "0004.bin", "format": "json", "name": "results"}}),
+    );
+    run.record(5, &json!({"origin": origin(None), "drawing": {"file": "gone.svg"}}));
+    let collected = run.collect();
+    let expected = [
+        "figure-1.png",
+        "figure-1.svg",
+        "frames/a-001.png",
+        "frames/a-001.svg",
+        "figure-2.svg",
+        "results.json",
+        "figure-3.svg",
+    ];
+    assert_eq!(names(&collected), expected);
+    let places: Vec<usize> = collected.vectors.iter().map(|one| one.figure).collect();
+    assert_eq!(places, [0, 2]);
+    assert_eq!(collected.vectors[1].document.as_bytes(), svg);
+    let (waiting, frame) = (named(&collected, "figure-1.png"), named(&collected, "frames/a-001.png"));
+    assert!(waiting.problem.is_some() && frame.problem.is_some(), "nobody has drawn them yet");
+    assert_eq!((waiting.kind, frame.kind), (ArtifactKind::Figure, ArtifactKind::Figure));
+    assert_eq!((waiting.facts.clone(), waiting.origin.as_ref().unwrap().line), (Some(json!({"n": 1})), Some(3)));
+    // One that is broken has no picture, and says so itself.
+    assert!(collected.artifacts[4].problem.is_some() && collected.artifacts[6].problem.is_some());
+}
 
 #[test]
 fn a_saved_pdf_comes_with_its_picture_and_facts() {
