@@ -14,7 +14,7 @@ use super::executor::{Answer, Executor};
 use super::figures::{PageShower, Shown};
 use super::stream::stream;
 use super::vectors::VectorDrawer;
-use crate::verdict::{Evidence, TestOutcome, judge, signal_name};
+use crate::verdict::{Evidence, TestOutcome, is_unread, judge, signal_name};
 
 /// What executes one run behind glass.
 pub trait Runner: Send {
@@ -217,6 +217,10 @@ struct Ended<'a> {
 /// What came of the test at `place` (its index, and how many there are).
 fn outcome_of_test(test: &Test, place: (usize, usize), ended: &Ended<'_>, error: Option<&ErrorInfo>) -> TestOutcome {
     let failed = |code: &str, why: &str| TestOutcome::Failed(compare::cause(place.0, place.1, code, why));
+    // What could not be read has not been tested, whatever the rest of it did.
+    if error.is_some_and(is_unread) {
+        return TestOutcome::NotJudged;
+    }
     match (test, ended.exit) {
         (Test::Output { stdout, .. }, Exit::Code(0)) => {
             match compare::first_difference(stdout.as_bytes(), ended.printed) {

@@ -18,10 +18,15 @@ const NO_NETWORK: [i32; 5] =
 /// How frames that were taken out of a film came about.
 const FRAMES: [&str; 2] = ["frame", "last_frame"];
 
+/// How the list of what a program's expressions gave came about: it is ours, and no file of the program's.
+const RESULTS: &str = "results";
+
 /// Where the packages are listed of which R says that it has none of that name.
 const R_PACKAGES: &str = " (images/r/runtime.toml lists those that there are)";
 /// The same for Octave's packages.
 const OCTAVE_PACKAGES: &str = " (images/octave/runtime.toml lists the packages that there are)";
+/// The same for packages of the Wolfram Language.
+const WOLFRAM_PACKAGES: &str = " (images/wolfram/README.md lists those that there are)";
 /// The same for files that LaTeX does not find.
 const TEX_PACKAGES: &str = " (images/manim/runtime.toml lists what there is of TeX Live)";
 
@@ -139,6 +144,7 @@ pub(super) fn runtime_error(run: &Evidence<'_>) -> Option<Cause> {
             let listed = match error.kind.as_str() {
                 "packageNotFoundError" => R_PACKAGES,
                 "Octave:package-not-installed" | "Octave:undefined-function" => OCTAVE_PACKAGES,
+                "Get::noopen" | "Needs::nocont" => WOLFRAM_PACKAGES,
                 "LaTeXError" if headline(&error.message).ends_with("not found.") => TEX_PACKAGES,
                 _ => "",
             };
@@ -146,6 +152,12 @@ pub(super) fn runtime_error(run: &Evidence<'_>) -> Option<Cause> {
         }
         None => Cause::new("exit_status", format!("left with status {status}")),
     })
+}
+
+/// Whether an error says that the program's own text, or a package that it asks for, could not be read. Engines of the Wolfram Language go on
+/// with what comes next and leave with status 0 then, but it is not the program that has been run.
+pub fn is_unread(error: &ErrorInfo) -> bool {
+    error.kind.starts_with("Syntax::") || matches!(error.kind.as_str(), "Get::noopen" | "Needs::nocont")
 }
 
 pub(super) fn invalid_artifact(run: &Evidence<'_>) -> Option<Cause> {
@@ -186,7 +198,10 @@ fn shows(run: &Evidence<'_>, kind: CaptureKind) -> bool {
     match kind {
         CaptureKind::Image => any(is_picture),
         CaptureKind::Video => any(|artifact| artifact.kind == ArtifactKind::Video),
-        CaptureKind::File => any(|artifact| !matches!(artifact.kind, ArtifactKind::Figure | ArtifactKind::Screenshot)),
+        CaptureKind::File => any(|artifact| {
+            let ours = artifact.origin.as_ref().is_some_and(|origin| origin.call == RESULTS);
+            !ours && !matches!(artifact.kind, ArtifactKind::Figure | ArtifactKind::Screenshot)
+        }),
         CaptureKind::Facts => any(|artifact| artifact.facts.is_some()),
         CaptureKind::Text => run.stdout_bytes > 0,
         CaptureKind::Dom => false,

@@ -2,7 +2,7 @@
 //!
 //! What comes from inside a sandbox (an error's type, an errno) can only say how a program that
 //! failed has failed. Whether it failed, what it used and what it left behind is what the supervisor
-//! saw itself.
+//! saw itself. One thing an engine tells and its status does not: that a program could not be read.
 
 mod checks;
 mod drawing;
@@ -14,6 +14,7 @@ use glasshouse_capture::ErrorLink;
 use glasshouse_model::{Artifact, CaptureKind, Cause, ErrorInfo, Limits, Usage, Verdict};
 use glasshouse_sandbox::{Disk, Exit, Stop};
 
+pub use checks::is_unread;
 pub use drawing::{DrawingEvidence, drawing_error, judge_drawing};
 pub use page::{PageEvidence, judge_page, page_error, went_astray};
 pub use signals::signal_name;
@@ -69,7 +70,8 @@ impl Evidence<'_> {
     /// Whether the program itself ended badly, whatever it says about why.
     fn failed(&self) -> bool {
         // A failed test leaves a status other than zero too, but that says nothing about the program.
-        self.exit != Exit::Code(0) && !matches!(self.tests, TestOutcome::Failed(_))
+        let badly = self.exit != Exit::Code(0) || self.error.is_some_and(checks::is_unread);
+        badly && !matches!(self.tests, TestOutcome::Failed(_))
     }
 }
 

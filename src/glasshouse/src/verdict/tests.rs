@@ -203,6 +203,18 @@ fn what_a_failed_program_says_counts_only_if_it_failed() {
 }
 
 #[test]
+fn a_program_that_could_not_be_read_failed_whatever_its_status() {
+    for kind in ["Syntax::sntxf", "Get::noopen", "Needs::nocont"] {
+        let case = Case { exit: Exit::Code(0), ..Case::raised(kind, None) };
+        assert_eq!((case.verdict(), case.code().as_str()), (Verdict::RuntimeError, kind));
+    }
+    for kind in ["SyntaxError", "Power::infy", "Get::other"] {
+        let case = Case { exit: Exit::Code(0), ..Case::raised(kind, None) };
+        assert_eq!(case.verdict(), Verdict::Ok, "{kind}");
+    }
+}
+
+#[test]
 fn a_denial_deep_in_the_chain_is_found() {
     let mut case = Case::raised("URLError", None);
     case.chain.push(ErrorLink { kind: "gaierror".into(), errno: Some(-3) });
@@ -266,13 +278,16 @@ fn each_capture_is_asked_for() {
     gif.media_type = "image/gif".into();
     let mut facts = picture("figure-1.png", ArtifactKind::Figure);
     facts.facts = Some(serde_json::json!({}));
-    let cases: [(CaptureKind, Vec<Artifact>, bool); 8] = [
+    let mut results = picture("results.json", ArtifactKind::File);
+    results.origin = Some(Origin { call: "results".into(), ..Origin::default() });
+    let cases: [(CaptureKind, Vec<Artifact>, bool); 9] = [
         (CaptureKind::Image, vec![table.clone()], false),
         (CaptureKind::Image, vec![picture("figure-1.png", ArtifactKind::Figure)], true),
         (CaptureKind::Image, vec![gif.clone()], true),
         (CaptureKind::Video, vec![picture("a.png", ArtifactKind::Image)], false),
         (CaptureKind::Video, vec![gif], true),
         (CaptureKind::File, vec![picture("figure-1.png", ArtifactKind::Figure)], false),
+        (CaptureKind::File, vec![results], false),
         (CaptureKind::File, vec![table], true),
         (CaptureKind::Facts, vec![facts], true),
     ];
