@@ -55,7 +55,7 @@ fn rows() -> (Vec<Vec<u8>>, Vec<Words>) {
         (with("code", json!(5)), ["rows.jsonl:7: row 6", "\"code\": expected a text", "correct the row"]),
         (
             with("runtime", json!("cobol")),
-            ["rows.jsonl:8: row 7", "\"cobol\" is not known", "there are: manim, octave, python, r, svg, web"],
+            ["rows.jsonl:8: row 7", "\"cobol\" is not known", "there are: manim, octave, python, r, svg, web, wolfram"],
         ),
         (with("policy", json!("lax")), ["rows.jsonl:9: row 8", "no policy \"lax\"", "there are: default"]),
         (with("limits", json!({"wall": "0 s"})), ["rows.jsonl:10: row 9", "limits.wall", "out of range; allowed are"]),

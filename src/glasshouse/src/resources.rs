@@ -124,6 +124,7 @@ mod tests {
         assert!(manim.contains_key("glasshouse_manim/scenes.py"), "{:?}", manim.keys());
         assert_eq!(manim["glasshouse_driver/program.py"], python["glasshouse_driver/program.py"]);
         assert_ne!(manim["start.py"], python["start.py"]);
+        assert!(driver("wolfram").contains_key("glasshouse_wolfram/scripts.py"));
     }
 
     #[test]
@@ -133,6 +134,7 @@ mod tests {
         assert!(python.words.iter().any(|word| word == "plotly"));
         assert_eq!(leaves_pages("web"), Ok(None));
         assert_eq!((leaves_documents("r"), leaves_documents("python")), (Ok(true), Ok(false)));
+        assert_eq!(leaves_documents("wolfram"), Ok(true));
         assert_eq!((has_scenes("manim"), has_scenes("python")), (Ok(true), Ok(false)));
         assert_eq!((own_policy("manim"), own_policy("python")), (Ok(Some("film".to_owned())), Ok(None)));
     }

@@ -66,9 +66,13 @@ class Program:
         except SystemExit as exit:
             return exit_status(exit)
         except BaseException as error:  # noqa: BLE001 - this is the last frame below the program
-            report(error, self.path, self.out)
+            report(error, self.out, self.describe)
             return 1
         return 0
+
+    def describe(self, error):
+        """Facts about the error that ended the program."""
+        return describe(error, self.path)
 
 
 def rehearse():
@@ -102,13 +106,13 @@ def exit_status(exit):
     return 1
 
 
-def report(error, path, out):
-    """Prints the traceback as the interpreter would, and leaves it as evidence."""
+def report(error, out, facts):
+    """Prints the traceback as the interpreter would, and leaves `facts(error)` as evidence."""
     strip_own_frames(error)
     kind, trace = type(error), error.__traceback__
     sys.last_type, sys.last_value, sys.last_traceback = kind, error, trace
     try:
-        write(out, "error.json", describe(error, path))
+        write(out, "error.json", facts(error))
     except BaseException:  # noqa: BLE001 - a hostile __str__ must not hide the traceback
         pass
     try:

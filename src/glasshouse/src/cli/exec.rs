@@ -62,6 +62,7 @@ fn runtime_of(file: &Path) -> &'static str {
         Some("svg") => "svg",
         Some("R" | "r") => "r",
         Some("m") => "octave",
+        Some("wl" | "wls") => "wolfram",
         _ => "python",
     }
 }
