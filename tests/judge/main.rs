@@ -9,6 +9,10 @@ mod command;
 mod oracle;
 #[path = "../common/python.rs"]
 mod python;
+#[path = "../../src/judge/tests/endpoint/server.rs"]
+#[allow(dead_code, reason = "what the judge's own tests need")]
+mod server;
+mod servers;
 
 use std::fs;
 use std::path::Path;
@@ -21,15 +25,16 @@ use serde_json::{Value, json};
 /// Charts that are all different, but for the last, which is the first again; and rows that show nothing to judge.
 const CHARTS: usize = 14;
 
+/// A row whose chart is as high in the middle as is said.
+fn chart(at: usize, high: usize) -> Value {
+    let code = format!(
+        "import matplotlib.pyplot as plt\nplt.figure(figsize=(1.5, 1))\nplt.bar([1, 2, 3], [3, {high}, 2])\nplt.savefig('a.png')\n"
+    );
+    json!({"id": format!("chart-{at}"), "code": code, "instruction": format!("Three bars, the second {high} high.")})
+}
+
 fn rows() -> String {
-    let chart = |at: usize| {
-        let which = at % (CHARTS - 1);
-        let code = format!(
-            "import matplotlib.pyplot as plt\nplt.figure(figsize=(1.5, 1))\nplt.bar([1, 2, 3], [3, {which}, 2])\nplt.savefig('a.png')\n"
-        );
-        json!({"id": format!("chart-{at}"), "code": code, "instruction": format!("Three bars, the second {which} high.")})
-    };
-    let mut rows: Vec<Value> = (0..CHARTS).map(chart).collect();
+    let mut rows: Vec<Value> = (0..CHARTS).map(|at| chart(at, at % (CHARTS - 1))).collect();
     rows.push(json!({"id": "broken", "code": "raise KeyError", "instruction": "Anything."}));
     rows.push(json!({"id": "silent", "code": "import matplotlib.pyplot as plt\nplt.plot([1])\nplt.savefig('a.png')"}));
     lines(&rows)
@@ -37,9 +42,18 @@ fn rows() -> String {
 
 fn judge(out: &Path, model: &Path, more: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_glasshouse"));
-    command.arg("judge").arg(out).arg("--model").arg(model).args(["--no-progress", "--reasoning", "4"]).args(more);
+    command.arg("judge").arg(out).arg("--model").arg(model).arg("--no-progress").args(more);
+    command.env("GLASSHOUSE_JUDGE_REASONING", "4");
     command.args(["--step-tokens", "256", "--cache-tokens", "12800"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// As [`ended`], and in a failure with what is said of the first record.
+fn ended_with(child: Child, code: i32, out: &Path) -> String {
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+    assert_eq!(status.code(), Some(code), "{said} {:?}", rewards(out).first());
+    said
 }
 
 fn ended(child: Child, code: i32) -> String {
@@ -70,6 +84,19 @@ fn recorded(out: &Path) -> u64 {
         database.query_row("SELECT COUNT(*) FROM rewards", [], |row| row.get::<_, i64>(0))
     };
     open().and_then(count).map_or(0, |count| count as u64)
+}
+
+/// Kills a judge when it has recorded some of so many rewards, and gives how many there are.
+fn killed(mut child: Child, out: &Path, all: u64) -> u64 {
+    while recorded(out) < 3 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be killed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = recorded(out);
+    assert!((3..all).contains(&before), "{before}");
+    before
 }
 
 #[test]
@@ -107,15 +134,8 @@ fn a_run_is_judged_both_ways_and_a_killed_judge_goes_on() {
 
         // Killed in the middle, and then the rest.
         fresh(&done);
-        let mut child = judge(out, &model, &["--way", way, "--rubric", rubric]);
-        while recorded(out) < 3 {
-            assert!(child.try_wait().unwrap().is_none(), "it ended before it could be killed");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let before = recorded(out);
-        assert!((3..13).contains(&before), "{before}");
+        let child = judge(out, &model, &["--way", way, "--rubric", rubric]);
+        let before = killed(child, out, 13);
         let said = ended(judge(out, &model, &["--way", way, "--rubric", rubric]), 0);
         assert!(said.contains(&format!("judged     {}", 13 - before)), "{before}: {said}");
         for (ours, theirs) in rewards(out).iter().zip(&whole) {

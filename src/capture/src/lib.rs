@@ -33,7 +33,7 @@ pub use contract::{
 pub use helper::{Client, HelperCommand};
 pub use names::shown;
 pub use pages::{FigurePage, PageFormat, PagePlace, PageRecord, PageView, PictureOf};
-pub use pixels::{EncodeError, encode_png};
+pub use pixels::{EncodeError, encode_png, encode_rgb_png};
 pub use store::{Store, StoreError};
 pub use taking::Given;
 pub use walk::{Found, Node, Walk, WalkLimits, walk};

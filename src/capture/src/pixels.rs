@@ -8,12 +8,14 @@ use crate::contract::{PIXEL_LIMIT, SIDE_LIMIT};
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
     /// The pixels are not what their description says.
-    #[error("{width} x {height} pixels of RGBA do not take {bytes} bytes")]
+    #[error("{width} x {height} pixels of {channels} channels do not take {bytes} bytes")]
     Size {
         /// Pixels per row.
         width: u32,
         /// Rows.
         height: u32,
+        /// Bytes per pixel.
+        channels: u64,
         /// Bytes that were there.
         bytes: usize,
     },
@@ -32,13 +34,7 @@ pub enum EncodeError {
 /// # Errors
 /// If the bytes are not `width * height` pixels, or these are too many.
 pub fn encode_png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, EncodeError> {
-    let count = u64::from(width) * u64::from(height);
-    if count > PIXEL_LIMIT || width > SIDE_LIMIT || height > SIDE_LIMIT {
-        return Err(EncodeError::TooLarge(width, height));
-    }
-    if count == 0 || pixels.len() as u64 != count * 4 {
-        return Err(EncodeError::Size { width, height, bytes: pixels.len() });
-    }
+    check(pixels.len(), 4, width, height)?;
     let quads = pixels.as_chunks::<4>().0;
     if quads.iter().all(|pixel| pixel[3] == 255) {
         let mut opaque = Vec::with_capacity(quads.len() * 3);
@@ -49,6 +45,26 @@ pub fn encode_png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, Enc
     } else {
         write(pixels, width, height, ColorType::Rgba)
     }
+}
+
+/// Encodes 8 bit RGB, row by row from the top.
+///
+/// # Errors
+/// As [`encode_png`].
+pub fn encode_rgb_png(pixels: &[u8], width: u32, height: u32) -> Result<Vec<u8>, EncodeError> {
+    check(pixels.len(), 3, width, height)?;
+    write(pixels, width, height, ColorType::Rgb)
+}
+
+fn check(bytes: usize, channels: u64, width: u32, height: u32) -> Result<(), EncodeError> {
+    let count = u64::from(width) * u64::from(height);
+    if count > PIXEL_LIMIT || width > SIDE_LIMIT || height > SIDE_LIMIT {
+        return Err(EncodeError::TooLarge(width, height));
+    }
+    if count == 0 || bytes as u64 != count * channels {
+        return Err(EncodeError::Size { width, height, channels, bytes });
+    }
+    Ok(())
 }
 
 fn write(data: &[u8], width: u32, height: u32, color: ColorType) -> Result<Vec<u8>, EncodeError> {
@@ -84,6 +100,8 @@ mod tests {
         }
         let file = encode_png(&pixels, 64, 32).unwrap();
         assert_eq!(decoded(&file), (pixels.clone(), image::ColorType::Rgb8));
+        let opaque: Vec<u8> = pixels.as_chunks::<4>().0.iter().flat_map(|pixel| &pixel[..3]).copied().collect();
+        assert_eq!(encode_rgb_png(&opaque, 64, 32).unwrap(), file);
         pixels[3] = 254;
         let file = encode_png(&pixels, 64, 32).unwrap();
         assert_eq!(decoded(&file), (pixels, image::ColorType::Rgba8));
@@ -93,6 +111,7 @@ mod tests {
     fn lying_dimensions_are_refused() {
         assert!(matches!(encode_png(&[0; 12], 2, 2), Err(EncodeError::Size { .. })));
         assert!(matches!(encode_png(&[], 0, 0), Err(EncodeError::Size { .. })));
+        assert!(matches!(encode_rgb_png(&[0; 16], 2, 2), Err(EncodeError::Size { channels: 3, .. })));
         assert!(matches!(encode_png(&[], 16_384, 16_384), Err(EncodeError::TooLarge(..))));
         assert!(matches!(encode_png(&[], u32::MAX, 1), Err(EncodeError::TooLarge(..))));
     }

@@ -70,10 +70,18 @@ pub enum AnswerError {
 /// # Errors
 /// What the answer lacks.
 pub fn read(text: &str, rubric: &Rubric, pictures: usize) -> Result<Answer, AnswerError> {
+    find(text, rubric, pictures).map(|(answer, _)| answer)
+}
+
+/// As [`read`], and how many bytes of text come before the answer's object.
+///
+/// # Errors
+/// What the answer lacks.
+pub fn find(text: &str, rubric: &Rubric, pictures: usize) -> Result<(Answer, usize), AnswerError> {
     let objects = objects(text);
     let keys: Vec<String> = rubric.dimensions(pictures).iter().map(|dimension| plain(&dimension.key)).collect();
-    let speaks = |object: &&Map<String, Value>| fields(object).any(|(key, _)| keys.contains(&plain(key)));
-    let object = objects.iter().rev().find(speaks).or(objects.last()).ok_or(AnswerError::NoObject)?;
+    let speaks = |(_, object): &&(usize, Map<String, Value>)| fields(object).any(|(key, _)| keys.contains(&plain(key)));
+    let (before, object) = objects.iter().rev().find(speaks).or(objects.last()).ok_or(AnswerError::NoObject)?;
     let score = |key: &str| one(object, key)?.ok_or_else(|| AnswerError::Missing(key.to_owned()));
     let whole = |key: &str| whole(key, score(key)?);
     let scores = rubric
@@ -86,7 +94,7 @@ pub fn read(text: &str, rubric: &Rubric, pictures: usize) -> Result<Answer, Answ
         // Not asked for, but kept where it is said.
         _ => one(object, "total")?.and_then(number),
     };
-    Ok(Answer { scores, own_total })
+    Ok((Answer { scores, own_total }, *before))
 }
 
 /// What the rubric's rule makes of scores. `ran` is whether the sample's program ran as it should.
@@ -161,8 +169,8 @@ fn number(value: &Value) -> Option<f64> {
     }
 }
 
-/// All JSON objects that stand in a text, the outermost of each.
-fn objects(text: &str) -> Vec<Map<String, Value>> {
+/// All JSON objects that stand in a text, the outermost of each, and where.
+fn objects(text: &str) -> Vec<(usize, Map<String, Value>)> {
     let mut found = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find('{') {
@@ -170,7 +178,7 @@ fn objects(text: &str) -> Vec<Map<String, Value>> {
         let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<Map<String, Value>>();
         match stream.next() {
             Some(Ok(object)) => {
-                found.push(object);
+                found.push((text.len() - rest.len(), object));
                 rest = &rest[stream.byte_offset()..];
             }
             _ => rest = &rest[1..],

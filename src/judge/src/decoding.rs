@@ -1,52 +1,15 @@
-//! Two ways to get scores out of a model. They are different measures, and each reward says by which it was made.
+//! The two ways to scores ([`Way`]) with a model that runs here.
 //!
 //! [`Way::Reasoned`] lets the model write freely first, greedily, and then holds it to the form of an answer.
 //! [`Way::ScoreOnly`] forces the form from the start: the model is asked nothing but the digits, and each score is the
 //! expectation over them, with the entropy that tells how sure the model is (Liu et al. 2023, G-Eval, section 3).
 
-use serde::{Deserialize, Serialize};
-
 use crate::ModelError;
-use crate::answer::{self, Answer, AnswerError, Score};
+use crate::answer::{self, AnswerError};
 use crate::grammar::{Constraint, Grammars};
 use crate::prompt::Chat;
 use crate::rubric::{HIGHEST, LOWEST, Rubric};
-
-/// How scores are got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Way {
-    /// Reasoning first, then an answer held to its form.
-    Reasoned,
-    /// The digits alone.
-    ScoreOnly,
-}
-
-/// What is known of a score that is an expectation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
-    /// The dimension's key, or `total`.
-    pub key: String,
-    /// The likelihood of each score, the lowest first; they add up to 1.
-    pub likelihoods: Vec<f64>,
-    /// Their entropy, in nats: 0 is sure, 1.61 is no idea.
-    pub entropy: f64,
-    /// How much of the model's likelihood was on scores at all. Little says that it wanted to say something else.
-    pub mass: f64,
-    /// The likeliest score.
-    pub likeliest: u8,
-}
-
-/// What came out.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
-    /// The scores.
-    pub answer: Answer,
-    /// What is known of each, where they are expectations.
-    pub spreads: Vec<Spread>,
-    /// What the model wrote before its answer.
-    pub reasoning: Option<String>,
-}
+use crate::way::{Outcome, Spread, Way};
 
 /// What a sequence does after scores of tokens have come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,14 +167,8 @@ impl Decoding {
     pub fn outcome(self, chat: &Chat) -> Result<Outcome, AnswerError> {
         match self {
             Decoding::ScoreOnly { form, spreads } => {
-                let expected = |spread: &Spread| {
-                    (LOWEST..).zip(&spread.likelihoods).map(|(score, likely)| f64::from(score) * likely).sum::<f64>()
-                };
                 let dimensions = form.rubric.dimensions(form.pictures).len();
-                let score = |spread: &Spread| Score { key: spread.key.clone(), value: expected(spread) };
-                let scores = spreads.iter().take(dimensions).map(score).collect();
-                let own_total = spreads.get(dimensions).map(expected);
-                Ok(Outcome { answer: Answer { scores, own_total }, spreads, reasoning: None })
+                Ok(Outcome::expected(spreads, dimensions))
             }
             Decoding::Reasoned { form, reasoning, written, .. } => {
                 let text = |tokens: &[u32]| chat.decode(tokens).unwrap_or_default();
@@ -233,14 +190,7 @@ fn spread(key: &str, scores: &[f32], digits: &[u32]) -> Spread {
     let weight = |score: f32| f64::from(score - highest).exp();
     let all: f64 = scores.iter().map(|score| weight(*score)).sum();
     let weights: Vec<f64> = digits.iter().map(|digit| weight(scores[*digit as usize])).collect();
-    let sum: f64 = weights.iter().sum();
-    // Where all digits are beyond what a double holds, nothing is known of them.
-    let likelihoods: Vec<f64> =
-        weights.iter().map(|weight| if sum > 0.0 { weight / sum } else { 1.0 / digits.len() as f64 }).collect();
-    let entropy = -likelihoods.iter().filter(|likely| **likely > 0.0).map(|likely| likely * likely.ln()).sum::<f64>();
-    let best = (LOWEST..).zip(&likelihoods).max_by(|one, other| one.1.total_cmp(other.1));
-    let likeliest = best.map_or(LOWEST, |(score, _)| score);
-    Spread { key: key.to_owned(), entropy: entropy.max(0.0), mass: sum / all, likeliest, likelihoods }
+    Spread::new(key, &weights, all)
 }
 
 #[cfg(test)]
@@ -258,8 +208,7 @@ mod tests {
             scores[token] = (1.0_f32 / 7.0).ln() + 7.0;
         }
         let spread = spread("a", &scores, &[3, 4, 5, 6, 7]);
-        let expected: f64 = (1..).zip(&spread.likelihoods).map(|(score, likely)| f64::from(score) * likely).sum();
-        assert!((expected - 3.0).abs() < 1e-5, "{expected}");
+        assert!((spread.expectation() - 3.0).abs() < 1e-5, "{}", spread.expectation());
         assert!((spread.mass - 0.5).abs() < 1e-5, "{spread:?}");
         assert!((spread.entropy - 1.2799).abs() < 1e-3, "{spread:?}");
         assert_eq!(spread.likeliest, 4);

@@ -9,23 +9,14 @@ use glasshouse_model::Digest;
 use glasshouse_score::picture::Picture;
 
 use crate::ModelError;
-use crate::decoding::{Decoding, Form, Way};
-use crate::engine::Request;
+use crate::decoding::{Decoding, Form};
+use crate::engine::{Compute, Done, Engine, Finished, Limits, Request};
 use crate::grammar::Grammars;
-use crate::model::{Model, Preparation, digest};
+use crate::model::{Cache, Model, Preparation, digest};
 use crate::prompt::{Chat, Message, Part};
-use crate::rubric::{Layout, Piece, Rubric, Sample};
-
-/// How samples are judged.
-#[derive(Clone, Copy, Debug)]
-pub struct Manner {
-    /// How scores are got.
-    pub way: Way,
-    /// Where the rubric stands.
-    pub layout: Layout,
-    /// Most tokens of reasoning.
-    pub reasoning: usize,
-}
+use crate::rubric::{Piece, Rubric, Sample};
+use crate::stage::{Judge, Judged};
+use crate::way::{Manner, Way};
 
 /// A model with all that is needed to ask it.
 pub struct Local {
@@ -94,22 +85,6 @@ impl Local {
         self.identity
     }
 
-    /// What a reward depends on, beside the judge: what the judge is shown.
-    pub fn key(&self, sample: &Sample, pictures: &[Digest]) -> Digest {
-        let absent = |text: &Option<String>| [u8::from(text.is_some())];
-        let (before, reference) = (absent(&sample.code_before), absent(&sample.reference));
-        let texts = [
-            sample.instruction.as_bytes(),
-            sample.code.as_bytes(),
-            &before,
-            sample.code_before.as_deref().unwrap_or_default().as_bytes(),
-            &reference,
-            sample.reference.as_deref().unwrap_or_default().as_bytes(),
-        ];
-        let pictures = pictures.iter().map(|picture| picture.as_bytes().as_slice());
-        Digest::of_parts([self.identity.as_bytes().as_slice()].into_iter().chain(texts).chain(pictures))
-    }
-
     /// A sample as work for an engine.
     ///
     /// # Errors
@@ -158,5 +133,57 @@ impl Local {
         let form = Form::new(&self.rubric, pictures, &self.chat, &self.model.configuration().end)?;
         forms.insert(pictures, form.clone());
         Ok(form)
+    }
+}
+
+/// Samples that wait in the engine without having begun: enough that it never starves.
+const AHEAD: usize = 64;
+
+/// A judge at work here.
+pub struct Here<'a> {
+    local: &'a Local,
+    engine: Engine<'a>,
+}
+
+impl<'a> Here<'a> {
+    /// With what computes, the judge's model or in tests one that fails, and an empty cache of that model.
+    pub fn new(local: &'a Local, compute: &'a dyn Compute, cache: Cache, limits: Limits) -> Self {
+        Self { local, engine: Engine::new(compute, cache, limits) }
+    }
+
+    /// What the engine has done so far.
+    pub fn done(&self) -> Done {
+        self.engine.done()
+    }
+}
+
+impl Judge for Here<'_> {
+    fn identity(&self) -> Digest {
+        self.local.identity()
+    }
+
+    fn is_hungry(&self) -> bool {
+        self.engine.waiting() < AHEAD
+    }
+
+    fn submit(&mut self, id: u64, sample: &Sample, pictures: Vec<Picture>) -> Result<(), String> {
+        let request = self.local.request(id, sample, &pictures).map_err(|error| error.to_string())?;
+        self.engine.submit(request);
+        Ok(())
+    }
+
+    fn step(&mut self) -> Result<Vec<Judged>, String> {
+        let chat = self.local.chat();
+        let judged = |finished: Finished| {
+            let Finished { id, result, prompt_tokens, answer_tokens, .. } = finished;
+            let outcome = |decoding: Decoding| decoding.outcome(chat).map_err(|error| error.to_string());
+            let result = result.map_err(|error| error.to_string()).and_then(outcome);
+            Judged { id, result, prompt_tokens, answer_tokens }
+        };
+        Ok(self.engine.step().into_iter().map(judged).collect())
+    }
+
+    fn is_idle(&self) -> bool {
+        self.engine.is_idle()
     }
 }

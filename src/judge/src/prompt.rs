@@ -10,18 +10,9 @@ use serde_json::{Value, json};
 use tokenizers::Tokenizer;
 
 use crate::ModelError;
+use crate::harmless::harmless;
 use crate::model::{Configuration, Pixels, Prompt};
-
-/// Who says something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// What holds for the whole talk.
-    System,
-    /// The question.
-    User,
-    /// An answer, as an example or the beginning of the one that is wanted.
-    Assistant,
-}
+use crate::rubric::Role;
 
 /// A part of a message.
 #[derive(Clone, Debug)]
@@ -149,15 +140,10 @@ impl Chat {
     }
 
     fn message(&self, message: &Message) -> Value {
-        let role = match message.role {
-            Role::System => "system",
-            Role::User => "user",
-            Role::Assistant => "assistant",
-        };
         let texts: Option<Vec<String>> = message
             .parts
             .iter()
-            .map(|part| if let Part::Text(text) = part { Some(self.harmless(text)) } else { None })
+            .map(|part| if let Part::Text(text) = part { Some(harmless(text, &self.control)) } else { None })
             .collect();
         // Templates of text models know strings alone, and those of vision models both.
         let content = match texts {
@@ -166,25 +152,12 @@ impl Chat {
                 .parts
                 .iter()
                 .map(|part| match part {
-                    Part::Text(text) => json!({"type": "text", "text": self.harmless(text)}),
+                    Part::Text(text) => json!({"type": "text", "text": harmless(text, &self.control)}),
                     Part::Picture(_) => json!({"type": "image"}),
                 })
                 .collect(),
         };
-        json!({"role": role, "content": content})
-    }
-
-    /// Text in which nothing is a control token: a space without width is put behind the first letter of what would be.
-    fn harmless(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for token in &self.control {
-            if text.contains(token.as_str()) {
-                let mut letters = token.chars();
-                let broken: String = letters.next().into_iter().chain(['\u{200b}']).chain(letters).collect();
-                text = text.replace(token.as_str(), &broken);
-            }
-        }
-        text
+        json!({"role": message.role.name(), "content": content})
     }
 }
 

@@ -7,8 +7,6 @@ use glasshouse_model::Digest;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::prompt::Role;
-
 /// The lowest score.
 pub const LOWEST: u8 = 1;
 /// The highest score.
@@ -111,6 +109,28 @@ pub struct Sample {
     pub reference: Option<String>,
     /// How many pictures there are.
     pub pictures: usize,
+}
+
+/// Who says something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// What holds for the whole talk.
+    System,
+    /// The question.
+    User,
+    /// An answer, as an example or the beginning of the one that is wanted.
+    Assistant,
+}
+
+impl Role {
+    /// As chat templates and servers call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
 }
 
 /// A part of a message of a prompt.

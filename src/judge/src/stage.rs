@@ -7,13 +7,46 @@ use glasshouse_model::Digest;
 use glasshouse_score::picture::Picture;
 use thiserror::Error;
 
-use crate::ModelError;
-use crate::decoding::Decoding;
-use crate::engine::{Compute, Done, Engine, Finished, Limits};
-use crate::local::Local;
-use crate::model::Cache;
 use crate::rubric::Sample;
 use crate::store::{Reward, Store, StoreError};
+use crate::way::Outcome;
+
+/// What rates samples: a model that runs here, or a server. It works on many at a time.
+pub trait Judge {
+    /// A hash of all that makes this judge: the model, the rubric, and how it is asked.
+    fn identity(&self) -> Digest;
+
+    /// Whether another sample should be submitted, so that it never starves.
+    fn is_hungry(&self) -> bool;
+
+    /// Takes a sample, which `id` tells from others.
+    ///
+    /// # Errors
+    /// Why it cannot be shown to the model: a fault of ours that is this sample's alone.
+    fn submit(&mut self, id: u64, sample: &Sample, pictures: Vec<Picture>) -> Result<(), String>;
+
+    /// Works on for a while, and gives what is finished.
+    ///
+    /// # Errors
+    /// Why nothing can be judged any more. Samples that are under way are given up without a fault.
+    fn step(&mut self) -> Result<Vec<Judged>, String>;
+
+    /// Whether nothing is left to do.
+    fn is_idle(&self) -> bool;
+}
+
+/// A sample that was judged, or could not be.
+#[derive(Debug)]
+pub struct Judged {
+    /// As it was submitted.
+    pub id: u64,
+    /// The scores, or why there are none.
+    pub result: Result<Outcome, String>,
+    /// Tokens of the prompt.
+    pub prompt_tokens: usize,
+    /// Tokens of the answer.
+    pub answer_tokens: usize,
+}
 
 /// A record that may be judged.
 #[derive(Clone, Debug)]
@@ -37,8 +70,6 @@ pub struct Tally {
     pub found: u64,
     /// Records that could not be judged.
     pub faults: u64,
-    /// What the engine has done.
-    pub engine: Done,
 }
 
 /// Whether to go on.
@@ -57,79 +88,74 @@ pub enum StageError {
     /// Rewards cannot be kept.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The model cannot work at all.
-    #[error(transparent)]
-    Model(#[from] ModelError),
+    /// The judge cannot go on.
+    #[error("{0}")]
+    Judge(String),
 }
 
-/// Samples that wait in the engine without having begun: enough that it never starves.
-const AHEAD: usize = 64;
+/// What a reward depends on: a judge's identity, and what that judge is shown.
+pub fn key(judge: &Digest, sample: &Sample, pictures: &[Digest]) -> Digest {
+    let absent = |text: &Option<String>| [u8::from(text.is_some())];
+    let (before, reference) = (absent(&sample.code_before), absent(&sample.reference));
+    let texts = [
+        sample.instruction.as_bytes(),
+        sample.code.as_bytes(),
+        &before,
+        sample.code_before.as_deref().unwrap_or_default().as_bytes(),
+        &reference,
+        sample.reference.as_deref().unwrap_or_default().as_bytes(),
+    ];
+    let pictures = pictures.iter().map(|picture| picture.as_bytes().as_slice());
+    Digest::of_parts([judge.as_bytes().as_slice()].into_iter().chain(texts).chain(pictures))
+}
 
 /// What is under way: rows by what they show.
 struct Stage<'a> {
     store: &'a mut Store,
     judge: Digest,
-    /// Rows that show what is being judged, by its key; and keys by the engine's numbers.
+    /// Rows that show what is being judged, by its key; and keys by the judge's numbers.
     rows: HashMap<Digest, Vec<u64>>,
     keys: HashMap<u64, Digest>,
     tally: Tally,
 }
 
-/// What a judge computes with.
-pub struct Machine<'a> {
-    /// The judge's model, or in tests one that fails.
-    pub compute: &'a dyn Compute,
-    /// An empty cache of that model.
-    pub cache: Cache,
-    /// How much is done at a time.
-    pub limits: Limits,
-}
-
 /// Judges candidates. Pictures are fetched by `load` when they are needed; `see` is told after each step how far it is.
 ///
 /// # Errors
-/// [`StageError::Store`]. What goes wrong with one sample is that sample's fault.
-pub fn judge(
-    local: &Local,
-    machine: Machine<'_>,
+/// [`StageError`]. What goes wrong with one sample is that sample's fault.
+pub fn judge<J: Judge + ?Sized>(
+    judge: &mut J,
     store: &mut Store,
     candidates: impl IntoIterator<Item = Candidate>,
     mut load: impl FnMut(&Digest) -> Result<Picture, String>,
     mut see: impl FnMut(&Tally) -> GoOn,
 ) -> Result<Tally, StageError> {
-    let Machine { compute, cache, limits } = machine;
-    let mut engine = Engine::new(compute, cache, limits);
+    let identity = judge.identity();
     let mut stage =
-        Stage { store, judge: local.identity(), rows: HashMap::new(), keys: HashMap::new(), tally: Tally::default() };
+        Stage { store, judge: identity, rows: HashMap::new(), keys: HashMap::new(), tally: Tally::default() };
     let mut candidates = candidates.into_iter().fuse();
     let mut ended = false;
     loop {
-        while !ended && engine.waiting() < AHEAD {
+        while !ended && judge.is_hungry() {
             let Some(candidate) = candidates.next() else {
                 ended = true;
                 break;
             };
-            let Some(key) = stage.new_key(local, &candidate)? else { continue };
+            let Some(key) = stage.new_key(&candidate)? else { continue };
             let pictures: Result<Vec<Picture>, String> = candidate.pictures.iter().map(&mut load).collect();
             let id = candidate.row;
-            let request = pictures.and_then(|pictures| {
-                local.request(id, &candidate.sample, &pictures).map_err(|error| error.to_string())
-            });
             stage.rows.insert(key, vec![id]);
-            match request {
-                Ok(request) => {
+            match pictures.and_then(|pictures| judge.submit(id, &candidate.sample, pictures)) {
+                Ok(()) => {
                     stage.keys.insert(id, key);
-                    engine.submit(request);
                 }
                 Err(why) => stage.fault(&key, &why)?,
             }
         }
-        let finished = engine.step();
-        for finished in finished {
-            stage.finish(finished, local)?;
+        for judged in judge.step().map_err(StageError::Judge)? {
+            stage.finish(judged)?;
         }
-        stage.tally.engine = engine.done();
-        if see(&stage.tally) == GoOn::No || (ended && engine.is_idle()) {
+        if see(&stage.tally) == GoOn::No || (ended && judge.is_idle()) {
             return Ok(stage.tally);
         }
     }
@@ -137,8 +163,8 @@ pub fn judge(
 
 impl Stage<'_> {
     /// The key of a candidate that has to be judged: none if its reward is there, or on its way.
-    fn new_key(&mut self, local: &Local, candidate: &Candidate) -> Result<Option<Digest>, StageError> {
-        let key = local.key(&candidate.sample, &candidate.pictures);
+    fn new_key(&mut self, candidate: &Candidate) -> Result<Option<Digest>, StageError> {
+        let key = key(&self.judge, &candidate.sample, &candidate.pictures);
         let row = candidate.row;
         if let Some(rows) = self.rows.get_mut(&key) {
             rows.push(row);
@@ -156,11 +182,10 @@ impl Stage<'_> {
         Ok(Some(key))
     }
 
-    fn finish(&mut self, finished: Finished, local: &Local) -> Result<(), StageError> {
-        let Finished { id, result, prompt_tokens, answer_tokens, .. } = finished;
+    fn finish(&mut self, judged: Judged) -> Result<(), StageError> {
+        let Judged { id, result, prompt_tokens, answer_tokens } = judged;
         let Some(key) = self.keys.remove(&id) else { return Ok(()) };
-        let outcome = |decoding: Decoding| decoding.outcome(local.chat()).map_err(|error| error.to_string());
-        match result.map_err(|error| error.to_string()).and_then(outcome) {
+        match result {
             Err(why) => self.fault(&key, &why),
             Ok(outcome) => {
                 let rows = self.rows.remove(&key).unwrap_or_default();

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::answer::{Answer, Score};
-use crate::decoding::{Outcome, Spread};
+use crate::way::{Outcome, Spread};
 
 /// What a judge says of a sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

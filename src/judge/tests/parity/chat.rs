@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use glasshouse_judge::model::{Configuration, Grid, Model, Pixels, Preparation};
-use glasshouse_judge::prompt::{Chat, Message, Part, Role};
+use glasshouse_judge::prompt::{Chat, Message, Part};
+use glasshouse_judge::rubric::Role;
 use serde_json::Value;
 
 use super::oracle::{TEXT, VISION, json, references, tokens};

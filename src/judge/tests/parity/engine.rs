@@ -7,12 +7,13 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use glasshouse_judge::ModelError;
 use glasshouse_judge::answer::Score;
-use glasshouse_judge::decoding::{Decoding, Form, Way};
+use glasshouse_judge::decoding::{Decoding, Form};
 use glasshouse_judge::engine::{Compute, Done, Engine, Limits, Request};
 use glasshouse_judge::grammar::Grammars;
 use glasshouse_judge::model::{Cache, Grid, Model, PAGE, Pixels, Prompt, Work};
 use glasshouse_judge::prompt::{Chat, Message, Part};
 use glasshouse_judge::rubric::{Layout, Piece, Rubric, Sample};
+use glasshouse_judge::way::Way;
 
 use super::oracle::{RUBRIC, VISION, references};
 

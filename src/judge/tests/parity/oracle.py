@@ -340,4 +340,5 @@ def main():
     preparation(out, processor)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -18,21 +18,7 @@ pub(crate) const VISION: [&str; 4] = ["nested-untied", "nested-tied", "flat-unti
 pub(crate) const TEXT: [&str; 2] = ["text-untied", "text-flat-tied"];
 
 /// A rubric of few words: the tiny models' tokenizer makes many tokens of one that comes along.
-pub(crate) const RUBRIC: &str = r#"
-id = "short"
-shows = "a picture"
-pictures = "one"
-total = "mean"
-threshold = 3.0
-[[dimension]]
-key = "good"
-asks = "Is it good?"
-anchors = ["no", "little", "half", "much", "yes"]
-[[dimension]]
-key = "clear"
-asks = "Is it clear?"
-anchors = ["no", "little", "half", "much", "yes"]
-"#;
+pub(crate) const RUBRIC: &str = include_str!("../short.toml");
 
 /// A prompt and what transformers makes of it.
 pub(crate) struct Case {
@@ -50,30 +36,44 @@ pub(crate) struct Case {
 /// cannot run.
 pub(crate) fn references() -> Option<&'static Path> {
     static MADE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    match MADE.get_or_init(make) {
-        Ok(folder) => Some(folder),
+    able(MADE.get_or_init(make).as_deref().map_err(String::as_str), "the comparison with transformers")
+}
+
+/// What is needed for a test, if it can be had here. Else says why not, and that the test is not run.
+pub(crate) fn able<T>(needed: Result<T, &str>, what: &str) -> Option<T> {
+    match needed {
+        Ok(needed) => Some(needed),
         Err(why) if env::var("GLASSHOUSE_ORACLE").is_ok_and(|value| value == "required") => panic!("{why}"),
         Err(why) => {
-            eprintln!("NOT RUN: the comparison with transformers: {why}");
+            eprintln!("NOT RUN: {what}: {why}");
             None
         }
     }
 }
 
-fn make() -> Result<PathBuf, String> {
-    // The command's tests read this file too.
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../judge/tests/parity");
+/// An interpreter, and the folder with transformers and torch.
+pub(crate) fn transformers() -> Result<(PathBuf, PathBuf), String> {
     if env::consts::ARCH != "x86_64" {
         return Err("its packages are pinned for x86-64".to_owned());
     }
     let interpreter = python::interpreter()?;
-    let packages = packages(&interpreter, &here)?;
+    let packages = packages(&interpreter, &here())?;
+    Ok((interpreter, packages))
+}
+
+/// Where this file is; the command's tests read it too.
+fn here() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../judge/tests/parity")
+}
+
+fn make() -> Result<PathBuf, String> {
+    let (interpreter, packages) = transformers()?;
     let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(concat!(env!("CARGO_PKG_NAME"), "-references"));
     let _ = fs::remove_dir_all(&out);
     fs::create_dir_all(&out).map_err(|error| error.to_string())?;
     let said = Command::new(interpreter)
         .arg("-s")
-        .arg(here.join("oracle.py"))
+        .arg(here().join("oracle.py"))
         .arg(&out)
         .env("PYTHONPATH", packages)
         .env("PYTHONDONTWRITEBYTECODE", "1")

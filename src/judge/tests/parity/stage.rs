@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
 use glasshouse_judge::ModelError;
-use glasshouse_judge::decoding::Way;
 use glasshouse_judge::engine::{Compute, Limits};
-use glasshouse_judge::local::{Local, Manner};
+use glasshouse_judge::local::{Here, Local};
 use glasshouse_judge::model::{Cache, Model, Pixels, Work};
 use glasshouse_judge::rubric::{Layout, Rubric, Sample};
-use glasshouse_judge::stage::{Candidate, GoOn, Machine, Tally, judge};
+use glasshouse_judge::stage::{Candidate, GoOn, Tally, judge, key};
 use glasshouse_judge::store::Store;
+use glasshouse_judge::way::{Manner, Way};
 use glasshouse_model::Digest;
 use glasshouse_score::picture::Picture;
 
@@ -84,9 +84,9 @@ fn a_stopped_judge_goes_on_and_judges_nothing_twice() {
         let path = |name: &str| folder.path().join(name);
         let run = |store: &mut Store, rows: &[Candidate], most: u64| {
             counted.tokens.set(0);
-            let machine = Machine { compute: &counted, cache: model.cache(40).unwrap(), limits: LIMITS };
+            let mut here = Here::new(&local, &counted, model.cache(40).unwrap(), LIMITS);
             let see = |tally: &Tally| if tally.judged >= most { GoOn::No } else { GoOn::Yes };
-            let tally = judge(&local, machine, store, rows.to_vec(), load, see).unwrap();
+            let tally = judge(&mut here, store, rows.to_vec(), load, see).unwrap();
             (tally, counted.tokens.get())
         };
         let mut whole = Store::open(&path("whole.sqlite")).unwrap();
@@ -133,8 +133,8 @@ fn a_lost_device_makes_faults_and_no_rewards() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(&folder.path().join("rewards.sqlite")).unwrap();
     let run = |store: &mut Store| {
-        let machine = Machine { compute: &counted, cache: model.cache(40).unwrap(), limits: LIMITS };
-        judge(&local, machine, store, candidates(), load, |_| GoOn::Yes).unwrap()
+        let mut here = Here::new(&local, &counted, model.cache(40).unwrap(), LIMITS);
+        judge(&mut here, store, candidates(), load, |_| GoOn::Yes).unwrap()
     };
     let tally = run(&mut store);
     assert_eq!((tally.judged, tally.found, tally.faults), (0, 0, ROWS));
@@ -156,6 +156,7 @@ fn another_way_or_rubric_is_another_judge() {
     assert_eq!(score_only.identity(), stricter.identity());
     let sample = Sample { instruction: "a".to_owned(), code: "b".to_owned(), ..Sample::default() };
     let other = Sample { reference: Some(String::new()), ..sample.clone() };
-    assert_ne!(score_only.key(&sample, &[]), score_only.key(&other, &[]));
-    assert_ne!(score_only.key(&sample, &[]), reasoned.key(&sample, &[]));
+    let (one, two) = (score_only.identity(), reasoned.identity());
+    assert_ne!(key(&one, &sample, &[]), key(&one, &other, &[]));
+    assert_ne!(key(&one, &sample, &[]), key(&two, &sample, &[]));
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use glasshouse_judge::answer::{Answer, rate};
-use glasshouse_judge::decoding::{Decoding, Form, Next, Outcome, Way};
+use glasshouse_judge::decoding::{Decoding, Form, Next};
 use glasshouse_judge::grammar::Grammars;
 use glasshouse_judge::model::{Model, Preparation, Prompt, Sequence, Work};
 use glasshouse_judge::prompt::{Chat, Message, Part};
 use glasshouse_judge::rubric::{Layout, Piece, Rubric, Sample};
+use glasshouse_judge::way::{Outcome, Way};
 use glasshouse_score::picture::Picture;
 
 use super::oracle::{TEXT, VISION, references};

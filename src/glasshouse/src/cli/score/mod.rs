@@ -20,7 +20,7 @@ use glasshouse_score::html::Dialect;
 use super::Failure;
 use super::args::Setup;
 
-#[cfg(feature = "judge")]
+#[cfg(any(feature = "endpoint", feature = "judge"))]
 pub(super) use decode::Decoder;
 pub(super) use decode::{SUBCOMMAND as DECODE_HELPER, serve as decode_helper};
 
