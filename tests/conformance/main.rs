@@ -18,10 +18,11 @@ mod engine;
 use answer::answer;
 use engine::TestEngine;
 
-const FIXTURES: [&str; 3] = [
+const FIXTURES: [&str; 4] = [
     include_str!("../../fixtures/demo.jsonl"),
     include_str!("../../fixtures/octave.jsonl"),
     include_str!("../../fixtures/r.jsonl"),
+    include_str!("../../fixtures/wolfram.jsonl"),
 ];
 
 /// Rows beside the fixtures: what a container's engine puts into a container must not show.
@@ -64,7 +65,8 @@ fn containers_give_the_answers_that_the_host_gives() {
     let fixtures = FIXTURES.iter().flat_map(|lines| lines.lines()).map(|line| serde_json::from_str(line).unwrap());
     for mut row in fixtures.chain(rows_of_containers()) {
         // Some ids are in two files.
-        let id = format!("{}-{}", row["runtime"].as_str().unwrap(), row["id"].as_str().unwrap());
+        let runtime = ["runtime", "language"].into_iter().find_map(|column| row[column].as_str()).unwrap();
+        let id = format!("{runtime}-{}", row["id"].as_str().unwrap());
         wanted.insert(id.clone(), row["expect"].clone());
         row["id"] = id.into();
         text.push_str(&format!("{row}\n"));
