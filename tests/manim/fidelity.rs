@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use crate::command::{Done, fixtures, lines, run};
 use crate::plain::{decoded, manim};
 use crate::root::{self, Plain};
+use crate::words::first_difference;
 
 pub(crate) const ALL: &str = "GLASSHOUSE_MANIM_ROWS";
 const QUALITY: &str = "GLASSHOUSE_MANIM_QUALITY";
@@ -135,12 +136,4 @@ fn unstamped(text: &str) -> String {
     let is_stamp = |line: &str| line.starts_with('[') && line.as_bytes().get(18) == Some(&b']');
     let line = |line: &str| if is_stamp(line) { format!("{:19}{}", "", &line[19..]) } else { line.to_owned() };
     text.lines().map(|one| line(one) + "\n").collect()
-}
-
-fn first_difference(ours: &str, plain: &str) -> String {
-    let differs = |pair: &(usize, (&str, &str))| pair.1.0 != pair.1.1;
-    match ours.lines().zip(plain.lines()).enumerate().find(differs) {
-        Some((number, (ours, plain))) => format!("line {}: {ours:?}, plain {plain:?}", number + 1),
-        None => format!("{} lines, plain {}", ours.lines().count(), plain.lines().count()),
-    }
 }

@@ -10,6 +10,9 @@ mod isolation;
 mod plain;
 #[path = "../common/root.rs"]
 mod root;
+#[path = "../common/words.rs"]
+#[allow(dead_code, reason = "here words are compared line by line only")]
+mod words;
 
 use command::{Done, fixtures, run};
 use serde_json::Value;

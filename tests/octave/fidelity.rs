@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::command::{Done, lines, run};
 use crate::plain::octave;
 use crate::root::{self, Plain};
+use crate::words::first_difference;
 
 const ALL: &str = "GLASSHOUSE_OCTAVE_ROWS";
 
@@ -94,8 +95,9 @@ fn compare(done: &Done, id: &str, plain: &Plain) -> Result<usize, String> {
     }
     for (name, plain) in [("stdout", &plain.stdout), ("stderr", &plain.stderr)] {
         let ours = record[name]["text"].as_str().unwrap();
-        if without_terminal(ours) != without_terminal(plain) {
-            return Err(format!("{name}: {ours:?}, plain {plain:?}"));
+        let (ours, plain) = (without_terminal(ours), without_terminal(plain));
+        if ours != plain {
+            return Err(format!("{name}: {}", first_difference(&ours, &plain)));
         }
     }
     let artifacts = record["artifacts"].as_array().unwrap();

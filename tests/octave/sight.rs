@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::command::{lines, run_with};
 use crate::plain::octave_with;
+use crate::words::assert_alike;
 
 /// Prints what Octave tells of itself. What must differ between two processes is left out: process ids, names of temporary files,
 /// times; and what a job has by intention: its seed, and its own user.
@@ -36,19 +37,6 @@ h = plot (1:3), gca (), gcf ()
 get (h)
 "#;
 
-/// Two looks, but for lines that tell what two processes cannot have in common.
-fn compare(ours: &str, plain: &str) {
-    let differing: Vec<String> = ours
-        .lines()
-        .zip(plain.lines())
-        .filter(|(ours, plain)| ours != plain)
-        .map(|(ours, plain)| format!("ours:  {ours}\nplain: {plain}"))
-        .collect();
-    assert!(differing.is_empty(), "{}", differing.join("\n"));
-    assert_eq!(ours.lines().count(), plain.lines().count());
-    assert!(ours.lines().count() > 200, "{ours}");
-}
-
 #[test]
 fn a_program_sees_what_it_sees_under_octave() {
     let arguments = ["x", "y z"];
@@ -72,7 +60,7 @@ fn a_program_sees_what_it_sees_under_octave() {
         for time in 0..2 {
             let record = done.record(&format!("{id}-{time}"));
             assert_eq!(record["verdict"], "ok", "{record}");
-            compare(record["stdout"]["text"].as_str().unwrap(), &plain.stdout);
+            assert_alike(record["stdout"]["text"].as_str().unwrap(), &plain.stdout, 200);
             assert_eq!(record["stderr"]["text"], plain.stderr);
         }
     }

@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::command::{Done, lines, run};
 use crate::plain::rscript;
 use crate::root::{self, Plain};
+use crate::words::first_difference;
 
 const ALL: &str = "GLASSHOUSE_R_ROWS";
 /// Rows of the shared data that `cargo test` looks at.
@@ -125,12 +126,4 @@ fn compare(done: &Done, id: &str, plain: &Plain) -> Result<usize, String> {
 /// Pages of a PDF.
 fn pages(bytes: &[u8]) -> usize {
     if bytes.starts_with(b"%PDF") { String::from_utf8_lossy(bytes).matches("/Type /Page ").count() } else { 0 }
-}
-
-fn first_difference(ours: &str, plain: &str) -> String {
-    let differs = |pair: &(usize, (&str, &str))| pair.1.0 != pair.1.1;
-    match ours.lines().zip(plain.lines()).enumerate().find(differs) {
-        Some((number, (ours, plain))) => format!("line {}: {ours:?}, plain {plain:?}", number + 1),
-        None => format!("{} lines, plain {}", ours.lines().count(), plain.lines().count()),
-    }
 }

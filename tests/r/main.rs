@@ -11,6 +11,8 @@ mod plain;
 #[path = "../common/root.rs"]
 mod root;
 mod sight;
+#[path = "../common/words.rs"]
+mod words;
 
 use command::{fixtures, run};
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::command::{lines, run_with};
 use crate::plain::rscript;
+use crate::words::assert_alike;
 
 /// Prints what R tells of itself. What must differ between two processes is left out: process ids, names of temporary files,
 /// amounts of memory; and what a job has by intention: its seed, and its own user. Packages and libraries are sorted: a zygote loads
@@ -51,19 +52,6 @@ fn looks(before: &str) -> String {
     format!("{before}{LOOK}")
 }
 
-/// What two looks have that is not the same, but for lines that begin with one of these words.
-fn compare(ours: &str, plain: &str) {
-    let differing: Vec<String> = ours
-        .lines()
-        .zip(plain.lines())
-        .filter(|(ours, plain)| ours != plain)
-        .map(|(ours, plain)| format!("ours:  {ours}\nplain: {plain}"))
-        .collect();
-    assert!(differing.is_empty(), "{}", differing.join("\n"));
-    assert_eq!(ours.lines().count(), plain.lines().count());
-    assert!(ours.lines().count() > 30, "{ours}");
-}
-
 fn row(id: &str, code: &str) -> Value {
     json!({"id": id, "runtime": "r", "code": code})
 }
@@ -88,7 +76,7 @@ fn a_program_sees_what_it_sees_under_rscript() {
         for time in 0..3 {
             let record = done.record(&format!("{id}-{time}"));
             assert_eq!(record["verdict"], "ok", "{record}");
-            compare(record["stdout"]["text"].as_str().unwrap(), &plain.stdout);
+            assert_alike(record["stdout"]["text"].as_str().unwrap(), &plain.stdout, 30);
         }
     }
 }
