@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// What may differ between two runs of one job: what is measured, and who ran it.
-pub(crate) const OF_THE_RUN: [&str; 4] = ["usage", "phases", "backend", "runtime"];
+const OF_THE_RUN: [&str; 4] = ["usage", "phases", "backend", "runtime"];
 
 /// Rows that say how much of the stack was left, which the kernel's dice decide, or leave a file with the time in it.
 const DICED: [&str; 2] = ["deep", "terminated"];

@@ -3,9 +3,10 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use glasshouse_capture::{Store, StoreError};
+use glasshouse_capture::Harvester;
 use glasshouse_model::{Job, Row};
 use serde_json::{Map, Value};
 
@@ -13,8 +14,8 @@ use super::args::ServeArgs;
 use super::setup::{self, Plan};
 use super::{Failure, place};
 use crate::daemon::{Lanes, Server, ServerError};
-use crate::glass::{Glass, Jobs};
-use crate::pipeline::{Executor, Stop};
+use crate::glass::Jobs;
+use crate::pipeline::Stop;
 use crate::text::count;
 
 /// A program, page or drawing that does nothing, for which a lane starts all the same what others need.
@@ -30,7 +31,9 @@ pub(super) fn serve(args: &ServeArgs) -> Result<u8, Failure> {
     let spool = socket.with_extension("spool");
     clear(&spool)?;
     let glass = plan.glass(&cache, None, Jobs::Many)?;
-    let lanes = Lanes::new(place::workers(args.workers), &spool, move |folder| lane(&glass, folder))?;
+    let helper = setup::check_helper()?;
+    let lane = move |store| glass.executor(&Arc::new(Harvester::new(store, helper.clone())));
+    let lanes = Lanes::new(place::workers(args.workers), &spool, lane)?;
     for job in &jobs {
         lanes.warm(job)?;
     }
@@ -42,16 +45,6 @@ pub(super) fn serve(args: &ServeArgs) -> Result<u8, Failure> {
     clear(&spool)?;
     eprintln!("jobs answered: {}", count(answered));
     Ok(0)
-}
-
-fn lane(glass: &Glass, folder: &Path) -> Result<Box<dyn Executor>, StoreError> {
-    let broken = |error: Failure| StoreError::Io {
-        action: "use",
-        path: folder.to_owned(),
-        source: io::Error::other(error.to_string()),
-    };
-    let harvester = setup::harvester(Store::open(folder)?).map_err(broken)?;
-    Ok(glass.executor(&harvester))
 }
 
 fn nothing(runtime: &str, plan: &Plan) -> Result<Job, Failure> {

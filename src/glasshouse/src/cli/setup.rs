@@ -87,7 +87,7 @@ impl Plan {
             return Ok(daemon.executors(wanted.workers, &store));
         }
         let glass = self.glass(wanted.cache, wanted.runtime, wanted.jobs)?;
-        Ok(glass.executors(wanted.workers, &harvester(store)?))
+        Ok(glass.executors(wanted.workers, &Arc::new(Harvester::new(store, check_helper()?))))
     }
 
     /// The daemon, where there is one and it is wanted.
@@ -156,10 +156,10 @@ pub(super) struct Wanted<'a> {
     pub(super) artifacts: &'a Path,
 }
 
-/// Takes captures into a store, with this very command as the confined helper.
-pub(super) fn harvester(store: Store) -> Result<Arc<Harvester>, Failure> {
+/// This very command as the confined helper that checks captures.
+pub(super) fn check_helper() -> Result<HelperCommand, Failure> {
     let program = env::current_exe().map_err(|error| Failure::Host(format!("cannot find this command: {error}")))?;
-    Ok(Arc::new(Harvester::new(store, HelperCommand { program, args: vec!["check-helper".into()] })))
+    Ok(HelperCommand { program, args: vec!["check-helper".into()] })
 }
 
 /// Tells builds of this command apart: version, size, and when the file was last written.

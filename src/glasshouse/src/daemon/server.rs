@@ -116,9 +116,7 @@ impl Server {
                 let shared = Arc::clone(&self.shared);
                 thread::spawn(move || shared.converse(stream));
             }
-            if let Err(error) = self.shared.lanes.rest(rest) {
-                eprintln!("{error}");
-            }
+            self.shared.lanes.rest(rest);
         }
         let until = Instant::now() + GRACE;
         while self.shared.lanes.idle() < self.shared.lanes.count() && Instant::now() < until {
@@ -172,21 +170,32 @@ impl Shared {
             frame::write(to, &Say::Fault(fault), &[])?;
             return to.flush();
         }
-        let mut lane = self.lanes.take(&job.runtime);
-        lane.last = Some(job.runtime.clone());
-        let handed_over = lane.answer(job, to).and_then(|()| to.flush());
+        let handed_over = self.lanes.with(&job.runtime, |lane| lane.answer(job, to));
         self.jobs.fetch_add(1, Ordering::Relaxed);
-        lane.executor.get_ready();
-        self.lanes.put(lane);
-        handed_over
+        handed_over.unwrap_or_else(|| Err(io::Error::other("a lane broke")))
     }
 }
 
 impl Lane {
+    /// Hands over what comes of a job. Only then is anything cleared away or made ready: somebody waits.
     fn answer(&mut self, job: &Job, to: &mut impl Write) -> io::Result<()> {
+        let (said, objects) = self.say(job);
+        let sent = self.send(said, &objects, to).and_then(|()| to.flush());
+        self.clear(&objects)?;
+        self.executor.get_ready();
+        sent
+    }
+
+    /// Removes artifacts that nobody waits for any more.
+    pub(super) fn clear(&self, objects: &[Digest]) -> io::Result<()> {
+        objects.iter().try_for_each(|object| self.store.remove(*object)).map_err(io::Error::other)
+    }
+
+    /// The answer to a job, and the artifacts that belong to it.
+    pub(super) fn say(&mut self, job: &Job) -> (Say, Vec<Digest>) {
         let answer = match self.executor.answer(job) {
             Ok(answer) => answer,
-            Err(fault) => return frame::write(to, &Say::Fault(fault), &[]),
+            Err(fault) => return (Say::Fault(fault), Vec::new()),
         };
         let mut objects: Vec<Digest> = answer.artifacts.iter().filter_map(|artifact| artifact.hash).collect();
         objects.sort();
@@ -197,11 +206,7 @@ impl Lane {
             answer,
             objects: objects.clone(),
         };
-        let sent = self.send(Say::Answer(Box::new(answered)), &objects, to);
-        for object in objects {
-            self.store.remove(object).map_err(io::Error::other)?;
-        }
-        sent
+        (Say::Answer(Box::new(answered)), objects)
     }
 
     fn send(&self, answer: Say, objects: &[Digest], to: &mut impl Write) -> io::Result<()> {
